@@ -1,0 +1,114 @@
+"""AggregateJob: an mrjob job class that only declares. Its Plan says it all; an engine runs the Plan."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mrjob.job import MRJob
+
+from jobs.declared import declared_at
+from jobs.engines.database import parse_size
+from jobs.engines.runner import LocalRunner
+from jobs.errors import DeclarationError, UsageError, exit_code
+from jobs.measures import Measure
+from jobs.plan import MAX_LINE, Plan
+
+
+class AggregateJob(MRJob):  # type: ignore[misc]  # mrjob is untyped
+    """Totals per group, declared as three attributes (or properties, where options decide).
+
+    rows: SQL, one SELECT over the view lines(line VARCHAR), that treats each line by itself.
+    group_by: columns of rows; each distinct combination is a group. Empty: everything is one group.
+    measures: output column to what is computed for each group.
+
+        class WordCount(AggregateJob):
+            rows = "SELECT unnest(words) AS word FROM (SELECT string_split(line, ' ') AS words FROM lines)"
+            group_by = ["word"]
+            measures = {"count": Count()}
+    """
+
+    rows: str = ""
+    group_by: Sequence[str] = ()
+    measures: Mapping[str, Measure] = {}
+
+    def configure_args(self) -> None:
+        """Declares options, as in mrjob: call super(), then self.add_passthru_arg(...)."""
+        super().configure_args()
+        add = self.arg_parser.add_argument_group("fanin").add_argument
+        add("--parts", type=int, metavar="N", help="part files to write, as N reducers would (default 1)")
+        add("--memory", metavar="SIZE", help="memory for the local engine (default a quarter of the machine)")
+        add("--threads", type=int, metavar="N", help="threads of the local engine (default all cores)")
+        add("--max-line", default=f"{MAX_LINE}B", metavar="SIZE", help="refuse longer lines (default 16 MiB)")
+        add("--strict", action="store_true", help="refuse invalid UTF-8 instead of reading it as U+FFFD")
+
+    def plan(self) -> Plan:
+        """What this job declares, with its options applied."""
+        kind = type(self)
+        return Plan(
+            job=f"{kind.__module__}:{kind.__qualname__}",
+            rows=self.rows,
+            group_by=tuple(self.group_by),
+            measures=self.measures,
+            max_line=_at_least("--max-line", parse_size(self.options.max_line), 1024),
+            strict=self.options.strict,
+        )
+
+    def make_runner(self) -> LocalRunner:
+        """mrjob's way to drive a job from a program; see jobs.engines.runner."""
+        engine = self.options.runner or "local"
+        if engine not in ("local", "inline"):
+            raise UsageError(f"-r {engine}: no such engine for this job; there is: local (also called inline)")
+        return LocalRunner(self.plan(), self.options.args or ["-"], self.options.output_dir, **self._local_settings())
+
+    def run_job(self) -> None:
+        """Runs all of the job; without --output-dir its records go to standard output, once all are there."""
+        try:
+            with self.make_runner() as runner:
+                runner.run()
+                for group in runner.counters():
+                    _warn(group["fanin"], self.options.quiet)
+                if self._should_cat_output():
+                    for chunk in runner.cat_output():
+                        self.stdout.write(chunk)
+                    self.stdout.flush()
+        except DeclarationError as error:
+            place = declared_at(type(self), error.attribute, error.line)
+            raise UsageError(f"{type(self).__name__}.{error.attribute}: {error}{place}") from error
+
+    @classmethod
+    def run(cls) -> None:
+        """Runs the command line, and exits: 0 done, 1 failed, 2 refused, 130 interrupted."""
+        sys.exit(exit_code(lambda: cls().execute()))
+
+    def _local_settings(self) -> dict[str, Any]:
+        options = self.options
+        reducers = (self.options.jobconf or {}).get("mapreduce.job.reduces")
+        parts = options.parts if options.parts is not None else _number("-D mapreduce.job.reduces", reducers)
+        return {
+            "parts": 1 if parts is None else _at_least("--parts", parts, 1),
+            "memory": options.memory and _at_least("--memory", parse_size(options.memory), 64_000_000),
+            "threads": options.threads and _at_least("--threads", options.threads, 1),
+            "quiet": bool(options.quiet),
+        }
+
+
+def _number(option: str, value: str | None) -> int | None:
+    if value is None:
+        return None
+    if not value.isdecimal():
+        raise UsageError(f"{option}={value}: not a number")
+    return int(value)
+
+
+def _at_least(option: str, value: int, least: int) -> int:
+    if value < least:
+        raise UsageError(f"{option}: {value} is too small; it must be at least {least}")
+    return value
+
+
+def _warn(counters: Mapping[str, int], quiet: bool) -> None:
+    if (replaced := counters.get("invalid_utf8", 0)) and not quiet:
+        print(
+            f"fanin: {replaced} invalid UTF-8 sequence(s) were read as U+FFFD; --strict refuses and names them",
+            file=sys.stderr,
+        )

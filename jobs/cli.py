@@ -1,0 +1,78 @@
+"""The command line: fanin run, cat, show."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from jobs.errors import DeclarationError, UsageError, exit_code
+from jobs.storage.inputs import resolve
+
+CHUNK = 1 << 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The `fanin` command; gives its exit code: 0 done, 1 failed, 2 refused, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    return exit_code(lambda: options.command(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fanin", description="Exact batch jobs over files.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", add_help=False, help="run a job: fanin run JOB INPUT... -o OUT")
+    run.add_argument("job", nargs="?", help="word_count, my_job.py:MyJob, package.module:MyJob")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, help="inputs and the job's own options")
+    run.set_defaults(command=_run)
+
+    cat = commands.add_parser("cat", help="print the records of output directories")
+    cat.add_argument("directories", nargs="+", metavar="DIR")
+    cat.set_defaults(command=_cat)
+
+    show = commands.add_parser("show", help="show what a job declares and the SQL of its stages")
+    show.add_argument("job")
+    show.add_argument("arguments", nargs=argparse.REMAINDER, help="the job's own options")
+    show.set_defaults(command=_show)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    from jobs.catalog import find, ready  # brings mrjob, which `fanin cat` does without
+
+    if options.job in (None, "-h", "--help"):
+        print("usage: fanin run JOB INPUT... [-o OUT] [options]\n")
+        print("JOB is one of: " + ", ".join(ready()) + "; or my_job.py:MyJob, or package.module:MyJob.")
+        print("`fanin run JOB --help` lists the job's options.")
+        if options.job is None:
+            raise UsageError("run: name a job")
+        return
+    job = find(options.job)
+    sys.argv = [f"fanin run {options.job}", *options.arguments]  # mrjob reads it
+    job.run()
+
+
+def _cat(options: argparse.Namespace) -> None:
+    for directory in options.directories:
+        for file in resolve([directory]):
+            with file.open() as stream:
+                while chunk := stream.read(CHUNK):
+                    sys.stdout.buffer.write(chunk)
+
+
+def _show(options: argparse.Namespace) -> None:
+    from jobs.catalog import find
+    from jobs.declared import declared_at
+    from jobs.show import describe
+
+    kind = find(options.job)
+    sys.argv = [f"fanin show {options.job}", *options.arguments]
+    try:
+        for line in describe(kind()):
+            print(line)
+    except DeclarationError as error:
+        place = declared_at(kind, error.attribute, error.line)
+        raise UsageError(f"{kind.__name__}.{error.attribute}: {error}{place}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

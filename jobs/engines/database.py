@@ -1,0 +1,108 @@
+"""DuckDB as fanin opens it: bounded memory, no surprises from the session, views over the blocks."""
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from jobs import stages
+from jobs.errors import DeclarationError, FaninError, UsageError
+from jobs.plan import Plan
+from jobs.rowwise import check
+from jobs.text.arrow import BlockStream
+
+UNITS = {"": 1, "B": 1} | {
+    name + end: base**power
+    for power, name in enumerate("KMGT", 1)
+    for end, base in (("", 1024), ("B", 1000), ("IB", 1024))
+}
+
+
+def parse_size(text: str) -> int:
+    """Bytes from a size such as 256MB (10^6), 256MiB or 256M (2^20).
+
+    >>> parse_size("1.5KB")
+    1500
+    """
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text.strip())
+    if not match or match[2].upper() not in UNITS:
+        raise UsageError(f"{text!r} is not a size; write one such as 256MB, 512MiB or 4GB")
+    return int(float(match[1]) * UNITS[match[2].upper()])
+
+
+def default_memory() -> int:
+    """A quarter of the memory this process may use, in bytes."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return total // 4
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What DuckDB may use.  memory: bytes.  threads: workers.  spill: folder for what does not fit in memory."""
+
+    memory: int
+    threads: int
+    spill: Path | None = None
+
+
+@contextlib.contextmanager
+def database(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in memory, closed at the end; its results do not depend on this machine's settings."""
+    settings: dict[str, str | int | bool] = {
+        "memory_limit": f"{limits.memory}B",
+        "threads": limits.threads,
+        "temp_directory": str(limits.spill or ""),
+        "preserve_insertion_order": False,
+        "python_enable_replacements": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    connection = duckdb.connect(":memory:", config=settings)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def open_rows(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, texts: Callable[[], Iterable[str]]
+) -> dict[str, str]:
+    """Makes the views `lines` and `rows` of a Plan over `texts`; gives rows' columns and their types.
+
+    Raises DeclarationError, before any text is read, where the declaration is wrong or not row-wise.
+    """
+    connection.register("blocks", BlockStream(texts))
+    connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+    rows = plan.rows.strip().removesuffix(";")
+    try:
+        check(connection, rows)
+        connection.execute(f"CREATE VIEW rows AS {rows}")
+    except (UsageError, duckdb.Error) as error:
+        raise DeclarationError("rows", *_place(str(error))) from error
+    types = {name: type for name, type, *_ in connection.execute("DESCRIBE rows").fetchall()}
+    stages.check(plan, types)
+    return types
+
+
+def explain_failure(error: duckdb.Error) -> FaninError:
+    """A failure inside DuckDB in the job's terms."""
+    text = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error)).strip()
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return FaninError(f"not enough memory; raise --memory. DuckDB says: {text}")
+    if "No space left on device" in text:
+        return FaninError(f"disk full while spilling beside the output; free room there. DuckDB says: {text}")
+    return FaninError(text)
+
+
+def _place(message: str) -> tuple[str, int | None]:
+    """DuckDB's message without its class and its excerpt, and the line of the SQL it points at."""
+    match = re.search(r"^LINE (\d+):", message, re.MULTILINE)
+    text = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", message.split("\nLINE ")[0]).strip()
+    return text, int(match[1]) if match else None

@@ -1,0 +1,69 @@
+"""mrjob's runner interface over the local engine, for programs that drive a job themselves.
+
+with WordCount(args=["in.txt"]).make_runner() as runner:
+    runner.run()
+    for chunk in runner.cat_output(): ...
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from jobs.engines import local
+from jobs.plan import Plan
+from jobs.storage.inputs import resolve
+
+CHUNK = 1 << 20
+
+
+class LocalRunner:
+    """Runs one plan once.  output_dir: None for a temporary directory, gone after `cleanup`.
+
+    settings: what `jobs.engines.local.run` takes beside plan, inputs and output.
+    """
+
+    alias = "local"
+
+    def __init__(self, plan: Plan, inputs: Sequence[str], output_dir: str | None, **settings: Any) -> None:
+        self._plan, self._inputs, self._settings = plan, inputs, settings
+        self._temporary = None if output_dir else tempfile.TemporaryDirectory(prefix="fanin-")
+        self._output = Path(output_dir) if output_dir else Path(self._temporary.name) / "output"  # type: ignore[union-attr]
+        self._counters: Counter[str] | None = None
+
+    def run(self) -> None:
+        """Runs the job and publishes its output; raises FaninError and publishes nothing if it fails."""
+        self._counters = local.run(self._plan, resolve(self._inputs), self._output, **self._settings)
+
+    def cat_output(self) -> Iterator[bytes]:
+        """The output's bytes, part by part, in chunks."""
+        if self._counters is None:
+            raise ValueError("run the job before reading its output")
+        for file in resolve([str(self._output)]):
+            with file.open() as stream:
+                while chunk := stream.read(CHUNK):
+                    yield chunk
+
+    def counters(self) -> list[dict[str, dict[str, int]]]:
+        """Counters as mrjob gives them: for each step, group to counter to value."""
+        return [{"fanin": dict(self._counters)}] if self._counters is not None else []
+
+    def get_output_dir(self) -> str | None:
+        """Where the output is, once the job has run."""
+        return str(self._output) if self._counters is not None else None
+
+    def cleanup(self, mode: object = None) -> None:
+        """Removes the temporary output, if there is one."""
+        del mode  # mrjob's runners keep more than one kind of thing
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def __enter__(self) -> "LocalRunner":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cleanup()

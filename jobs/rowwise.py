@@ -1,0 +1,116 @@
+"""Whether a job's `rows` treats each line by itself, so that no split of the input can change the answer."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+
+from jobs.errors import UsageError
+from jobs.sql import literal
+
+ALLOWED = {"PROJECTION", "FILTER", "UNNEST", "PYTHON_ARROW_SCAN"}
+SCAN = "PYTHON_ARROW_SCAN"
+
+WHY = {
+    "LIMIT": "LIMIT", "STREAMING_LIMIT": "LIMIT", "LIMIT_PERCENT": "LIMIT", "TOP_N": "ORDER BY with LIMIT",
+    "ORDER_BY": "ORDER BY", "WINDOW": "a window function", "STREAMING_WINDOW": "a window function",
+    "UNGROUPED_AGGREGATE": "an aggregate", "HASH_GROUP_BY": "DISTINCT, GROUP BY or an aggregate",
+    "PERFECT_HASH_GROUP_BY": "DISTINCT, GROUP BY or an aggregate",
+    "RESERVOIR_SAMPLE": "SAMPLE", "STREAMING_SAMPLE": "SAMPLE", "UNION": "UNION (lines are read once)",
+    "CTE": "a materialised WITH, or unnest() in FROM; unnest in SELECT instead",
+    "DUMMY_SCAN": "a SELECT without lines", "EMPTY_RESULT": "a condition that is never true",
+}  # fmt: skip
+
+# `error` is volatile only lest it be folded away; a job may refuse a line with it.
+HARMLESS = {"error"}
+# Functions of one argument less than their catalogued, stable form that read the clock.
+CLOCK_WITH_ONE_ARGUMENT = {"age"}
+CLOCK_KEYWORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+
+
+def check(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+    """Refuses `rows`, SQL over the view `lines` of the connection, naming what in it is not row-wise.
+
+    Its functions are looked up by name, as written; its operators are those of the plan that DuckDB would run.
+    Raises UsageError, or duckdb.Error where the SQL itself is wrong.
+    """
+    _check_functions(connection, _select(connection, rows))
+    connection.execute("SET disabled_optimizers = 'in_clause'")  # it makes a join of x IN (many constants)
+    try:
+        plans = connection.execute(f"EXPLAIN (FORMAT json) {rows}").fetchall()
+    finally:
+        connection.execute("RESET disabled_optimizers")
+    operators = [operator for _, plan in plans for root in json.loads(plan) for operator in _operators(root)]
+    for operator in operators:
+        if operator not in ALLOWED:
+            what = WHY.get(operator, operator.replace("_", " ").lower())
+            raise UsageError(f"not row-wise: {what}; the answer would depend on how the input is split")
+    if operators.count(SCAN) != 1:
+        raise UsageError("not row-wise: it must read lines exactly once")
+
+
+def _select(connection: duckdb.DuckDBPyConnection, rows: str) -> Any:
+    """The syntax tree of `rows`, which must be one SELECT."""
+    row = connection.execute("SELECT json_serialize_sql(?)", [rows]).fetchone()
+    tree = json.loads(row[0]) if row else {}
+    if tree.get("error"):
+        if tree.get("error_type") == "not implemented":
+            raise UsageError("it must be a SELECT")
+        connection.execute(f"EXPLAIN {rows}")  # the parser's own error, with the place
+        raise UsageError(str(tree.get("error_message")))
+    if len(tree["statements"]) != 1:
+        raise UsageError("it must be one SELECT, without a semicolon inside")
+    return tree["statements"][0]
+
+
+def _check_functions(connection: duckdb.DuckDBPyConnection, tree: Any) -> None:
+    unstable = {
+        name
+        for (name,) in connection.execute(
+            "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
+        ).fetchall()
+    } - HARMLESS
+    waiting = [(tree, "")]
+    seen: set[str] = set()
+    while waiting:
+        node, macro = waiting.pop()
+        for name, arguments in _calls(node):
+            clock = name in CLOCK_KEYWORDS or (name in CLOCK_WITH_ONE_ARGUMENT and arguments == 1)
+            if name in unstable or clock:
+                by = f" (through {macro}())" if macro else ""
+                raise UsageError(f"not row-wise: {name}{by} gives another answer each time it is asked")
+            if name not in seen:
+                seen.add(name)
+                waiting += [(body, name) for body in _macro_bodies(connection, name)]
+
+
+def _macro_bodies(connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[Any]:
+    for (body,) in connection.execute(
+        "SELECT DISTINCT 'SELECT ' || macro_definition FROM duckdb_functions()"
+        f" WHERE function_type = 'macro' AND function_name = {literal(name)}"
+    ).fetchall():
+        row = connection.execute("SELECT json_serialize_sql(?)", [body]).fetchone()
+        if row:
+            yield json.loads(row[0]).get("statements")
+
+
+def _calls(node: Any) -> Iterator[tuple[str, int]]:
+    """(name, number of arguments) of every function in a syntax tree, and every bare name, as if called."""
+    if isinstance(node, list):
+        for child in node:
+            yield from _calls(child)
+    elif isinstance(node, dict):
+        if name := node.get("function_name"):
+            yield str(name).lower(), len(node.get("children", ()))
+        names = node.get("column_names")
+        if node.get("class") == "COLUMN_REF" and names and len(names) == 1 and names[0].lower() in CLOCK_KEYWORDS:
+            yield names[0].lower(), 0
+        for child in node.values():
+            yield from _calls(child)
+
+
+def _operators(plan: Any) -> Iterator[str]:
+    yield plan["name"].strip()
+    for child in plan["children"]:
+        yield from _operators(child)

@@ -1,0 +1,1 @@
+"""Where inputs lie and outputs go. Nothing here knows an engine."""

@@ -1,0 +1,1 @@
+"""Bytes to rows, rows to bytes. Nothing here knows an engine."""

@@ -1,0 +1,60 @@
+"""Numbers, exactly: a strict grammar, and values that no order of adding can overflow.
+
+A value has at most 28 digits, and DECIMAL(38) or HUGEINT holds 38: ten thousand million such values add up in
+any order without overflow. Text must be `[+-]digits[.digits]`: no blanks, no exponent, no 0x10, no 1_000.
+"""
+
+from typing import Literal
+
+from jobs.errors import UsageError
+from jobs.sql import literal
+
+DIGITS = 28
+INTEGERS = {
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+}
+FLOATS = {"FLOAT", "DOUBLE"}
+
+
+def exact(value: str, type: str, *, scale: int, rounding: Literal["half_even"] | None, name: str, group: str) -> str:
+    """SQL that makes `value` of DuckDB type `type` a HUGEINT (scale 0) or a DECIMAL(28, scale), or an error.
+
+    The error of a row names `name` (the measure), the value and `group` (SQL text). A type that can hold what the
+    result cannot say exactly is refused here, before any row is read.
+    """
+    target = f"DECIMAL({DIGITS}, {scale})" if scale else "HUGEINT"
+
+    def refuse(why: str) -> str:
+        return f"error({literal(name + ': ')} || ({value})::VARCHAR || {literal(f' {why}, in ')} || {group})"
+
+    whole = DIGITS - scale
+    too_long = refuse(f"has more digits than it holds: {whole} before the point, {scale} after it")
+    if type == "VARCHAR":
+        number = "[+-]?[0-9]+" + (r"(\.[0-9]+)?" if scale else "")
+        fits = f"[+-]?0*[0-9]{{1,{whole}}}" + (rf"(\.[0-9]{{1,{scale}}})?" if scale else "")
+        any_number = r"[+-]?[0-9]+(\.[0-9]+)?"
+        return (
+            f"CASE WHEN regexp_full_match({value}, {literal(fits)}) THEN {value}::{target}"
+            f" WHEN {value} IS NULL THEN NULL"
+            f" WHEN regexp_full_match({value}, {literal(number)}) THEN {too_long}"
+            f" WHEN regexp_full_match({value}, {literal(any_number)})"
+            f" THEN {refuse('has decimals; declare a scale to keep them')}"
+            f" ELSE {refuse('is not a number')} END"
+        )
+    if type in FLOATS:
+        if rounding is None:
+            raise UsageError(
+                f"{name}: a {type} column has no exact sum; give it decimals to keep and a rounding, as in"
+                " Sum(..., scale=2, rounding='half_even'), or a DECIMAL cast in rows"
+            )
+        value = f"round_even({value}, {scale})"
+    elif type.startswith("DECIMAL("):
+        if int(type[:-1].split(",")[1]) > scale:
+            raise UsageError(f"{name}: the column is {type}; declare a scale that keeps all its decimals")
+    elif type not in INTEGERS:
+        raise UsageError(f"{name}: the column is {type}, not a number; cast it in rows")
+    return (
+        f"CASE WHEN {value} IS NULL THEN NULL WHEN abs({value}) < 1e{whole}::DECIMAL(38, 0)"
+        f" THEN {value}::{target} ELSE {too_long} END"
+    )

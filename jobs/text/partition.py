@@ -1,0 +1,25 @@
+"""Hadoop's own partition of a text key, so that n parts written here are the parts n reducers write.
+
+HashPartitioner over Text: WritableComparator.hashBytes starts at 1 and takes 31 * h + each signed byte in 32-bit
+arithmetic; the part is the hash without its sign bit, modulo n.
+"""
+
+MASK = 0xFFFFFFFF
+
+
+def part(key: str, parts: int) -> str:
+    """SQL for the part, 0 to parts - 1, of the encoded key `key` (VARCHAR)."""
+    if parts == 1:
+        return "0"
+    step = f"lambda h, b: (h * 31 + b) & {MASK}"
+    # Characters are bytes where there are as many of them; elsewhere the bytes are read from their hex, signed.
+    ascii_codes = f"list_transform(string_split({key}, ''), lambda c: ord(c)::BIGINT)"
+    signed_bytes = (
+        f"list_transform(regexp_extract_all(hex({key}), '..'), lambda x: ('0x' || x)::BIGINT - if(x >= '80', 256, 0))"
+    )
+    hashed = (
+        f"CASE WHEN {key} = '' THEN 1"
+        f" WHEN strlen({key}) = length({key}) THEN list_reduce({ascii_codes}, {step}, 1::BIGINT)"
+        f" ELSE list_reduce({signed_bytes}, {step}, 1::BIGINT) END"
+    )
+    return f"(({hashed}) & {MASK >> 1}) % {parts}"

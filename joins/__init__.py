@@ -1,0 +1,1 @@
+"""The join tools: a barrier that opens only when both sides are there."""
