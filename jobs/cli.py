@@ -21,6 +21,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", add_help=False, help="run a job: fanin run JOB INPUT... -o OUT")
+    run.add_argument("-h", "--help", action="store_true")
     run.add_argument("job", nargs="?", help="word_count, my_job.py:MyJob, package.module:MyJob")
     run.add_argument("arguments", nargs=argparse.REMAINDER, help="inputs and the job's own options")
     run.set_defaults(command=_run)
@@ -39,11 +40,11 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> None:
     from jobs.catalog import find, ready  # brings mrjob, which `fanin cat` does without
 
-    if options.job in (None, "-h", "--help"):
+    if options.job is None:
         print("usage: fanin run JOB INPUT... [-o OUT] [options]\n")
         print("JOB is one of: " + ", ".join(ready()) + "; or my_job.py:MyJob, or package.module:MyJob.")
         print("`fanin run JOB --help` lists the job's options.")
-        if options.job is None:
+        if not options.help:
             raise UsageError("run: name a job")
         return
     job = find(options.job)

@@ -1,14 +1,14 @@
 """What goes wrong, said to a person: one message, one exit code, no traceback."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 
 USAGE = 2
 FAILED = 1
-INTERRUPTED = 130  # as a shell reports a process that SIGINT ended
-BROKEN_PIPE = 141  # likewise SIGPIPE
+SIGNALLED = 128  # plus the signal, as a shell reports a process that a signal ended
 
 
 class FaninError(Exception):
@@ -34,20 +34,32 @@ class DeclarationError(UsageError):
 def exit_code(action: Callable[[], object]) -> int:
     """Runs a command's `action`; its exit code, what went wrong told on stderr.
 
-    With --verbose or -v on the command line the traceback is told, too.
+    With --verbose or -v on the command line the traceback is told, too. SIGINT and SIGTERM end the action as
+    KeyboardInterrupt does, so that it cleans up; what a library makes of that on the way is not told.
     """
+    received: list[int] = []
+
+    def stop(number: int, frame: object) -> None:
+        del frame
+        received.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
         action()
         sys.stdout.flush()
         return 0
-    except FaninError as error:
-        return _tell(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _tell("interrupted; nothing was published", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python's last flush of stdout would fail again
-        return BROKEN_PIPE
-    except Exception as error:
+        return SIGNALLED + signal.SIGPIPE
+    except (Exception, KeyboardInterrupt) as error:
+        if received:
+            code = _tell("interrupted; nothing was published", SIGNALLED + received[0])
+            sys.stderr.flush()
+            os._exit(code)  # an import cut off half way cannot be torn down without complaints of its own
+        if isinstance(error, FaninError):
+            return _tell(str(error), error.exit_code)
         return _tell(f"{type(error).__name__}: {error} (--verbose shows where)", FAILED)
 
 

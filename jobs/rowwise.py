@@ -102,7 +102,7 @@ def _calls(node: Any) -> Iterator[tuple[str, int]]:
             yield from _calls(child)
     elif isinstance(node, dict):
         if name := node.get("function_name"):
-            yield str(name).lower(), len(node.get("children", ()))
+            yield str(name).lower(), len(node.get("arguments", ()))
         names = node.get("column_names")
         if node.get("class") == "COLUMN_REF" and names and len(names) == 1 and names[0].lower() in CLOCK_KEYWORDS:
             yield names[0].lower(), 0

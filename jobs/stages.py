@@ -92,7 +92,7 @@ def _grouped(plan: Plan, keys: list[str], states: list[str], source: str) -> str
 def _key(name: str, type: str) -> str:
     column = identifier(name)
     if type in FLOATS:
-        return f"({column} + 0)::VARCHAR"  # -0.0 + 0 is 0.0
+        return f"CASE WHEN isnan({column}) THEN 'nan' ELSE ({column} + 0)::VARCHAR END"  # -0.0 + 0 is 0.0
     one_text = type.startswith(ONE_TEXT) or type.removeprefix("U") in ONE_TEXT_INTEGERS
     return column if one_text else f"{column}::VARCHAR"
 

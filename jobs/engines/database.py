@@ -54,7 +54,7 @@ class Limits:
 @contextlib.contextmanager
 def database(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB in memory, closed at the end; its results do not depend on this machine's settings."""
-    settings: dict[str, str | int | bool] = {
+    settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{limits.memory}B",
         "threads": limits.threads,
         "temp_directory": str(limits.spill or ""),
@@ -80,7 +80,7 @@ def open_rows(
     """
     connection.register("blocks", BlockStream(texts))
     connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
-    rows = plan.rows.strip().removesuffix(";")
+    rows = plan.rows.rstrip().removesuffix(";")
     try:
         check(connection, rows)
         connection.execute(f"CREATE VIEW rows AS {rows}")

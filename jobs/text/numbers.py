@@ -54,7 +54,9 @@ def exact(value: str, type: str, *, scale: int, rounding: Literal["half_even"] |
             raise UsageError(f"{name}: the column is {type}; declare a scale that keeps all its decimals")
     elif type not in INTEGERS:
         raise UsageError(f"{name}: the column is {type}, not a number; cast it in rows")
+    comparable = f"TRY_CAST({value} AS HUGEINT)" if type in INTEGERS else value
+    limit = f"{10**whole}::{'HUGEINT' if type in INTEGERS else 'DECIMAL(38, 0)'}"
     return (
-        f"CASE WHEN {value} IS NULL THEN NULL WHEN abs({value}) < 1e{whole}::DECIMAL(38, 0)"
+        f"CASE WHEN {value} IS NULL THEN NULL WHEN {comparable} > -{limit} AND {comparable} < {limit}"
         f" THEN {value}::{target} ELSE {too_long} END"
     )

@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, NamedTuple, Protocol, TypeVar
@@ -56,7 +56,7 @@ class Reading:
                 self.counters.update(bytes=piece.bytes, read=piece.read, invalid_utf8=piece.replaced)
                 self.progress(self.counters)
                 yield piece.text
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             self.error = error
             raise
 
@@ -70,7 +70,7 @@ class Reading:
                 yield Piece(text, len(block.data), position - before, replaced)
 
 
-def side_by_side(streams: list[Callable[[], Iterator[T]]], readers: int) -> Iterator[T]:
+def side_by_side(streams: Sequence[Callable[[], Iterator[T]]], readers: int) -> Iterator[T]:
     """All items of all streams, drawn by `readers` threads and at most as many items ahead; any order.
 
     The first error of a stream ends all of them and is raised here.

@@ -1,0 +1,119 @@
+"""The inputs that every engine must read alike: a case's files, by name, made when asked for."""
+
+import bz2
+import gzip
+import lzma
+import random
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from backports import zstd
+
+from tests.conformance import oracle
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+class Case(NamedTuple):
+    """job: as `fanin run` names it.  files: file name to plain bytes, and to stored bytes where they differ."""
+
+    job: str
+    keys: Callable[[str], list[tuple[str | None, ...]]]
+    plain: Callable[[], dict[str, bytes]]
+    stored: Callable[[str, bytes], bytes] = lambda name, data: data
+
+
+JOBS = str(Path(__file__).with_name("jobs_under_test.py"))
+LINES, TWO, TOTAL = (f"{JOBS}:{name}" for name in ("Lines", "TwoColumns", "Total"))
+
+
+def one(data: bytes, name: str = "input.txt") -> Callable[[], dict[str, bytes]]:
+    return lambda: {name: data}
+
+
+def zipf_words() -> dict[str, bytes]:
+    rng = random.Random(1)
+    vocabulary = ["".join(rng.choices("abcdeé日", k=rng.randint(1, 8))) for _ in range(5000)]
+    text = "\n".join(" ".join(vocabulary[int(5000 ** rng.random()) - 1] for _ in range(10)) for _ in range(20_000))
+    return {"words.txt": text.encode()}
+
+
+def access_log() -> dict[str, bytes]:
+    return {"access.log": (DATA / "apache_access.log").read_bytes()}
+
+
+def small_files() -> dict[str, bytes]:
+    return {f"{i:03d}.txt": b"word%d common\n" % (i % 7) * (i % 3) + b"last" for i in range(200)}
+
+
+def random_bytes() -> dict[str, bytes]:
+    rng = random.Random(2)
+    alphabet = [b"\x00", b"\t", b"\\", b"\r", b"\n", b" ", b"a", b"\xc3\xa9", b"\xff", b"\xe2\x82", b"\xed\xa0\x80"]
+    return {f"{i}.bin": b"".join(rng.choices(alphabet, k=5000)) for i in range(4)}
+
+
+def two_members(name: str, data: bytes) -> bytes:
+    """Compressed as several members or streams, cut in the middle of a line."""
+    middle = len(data) // 2 + 1
+    compress: dict[str, Callable[[bytes], bytes]] = {
+        ".gz": gzip.compress,
+        ".bz2": bz2.compress,
+        ".xz": lzma.compress,
+        ".zst": zstd.compress,
+    }
+    squeeze = compress[Path(name).suffix.lower()]
+    return squeeze(data[:middle]) + squeeze(data[middle:])
+
+
+def zlib_checked(name: str, data: bytes) -> bytes:
+    """One gzip member with a file name and a comment in its header, as other tools write it."""
+    raw = zlib.compressobj(wbits=-15)
+    body = raw.compress(data) + raw.flush()
+    header = b"\x1f\x8b\x08\x18" + b"\0" * 6 + name.encode() + b"\0comment\0"
+    return header + body + zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
+
+
+TEXT = "die Katze\tsaß auf  der Matte\fdie Maus\n\n\\N lag \\ daneben\n".encode() * 500
+
+CASES: dict[str, Case] = {
+    "words": Case("word_count", oracle.words, zipf_words),
+    "access log": Case("word_count", oracle.words, access_log),
+    "access log, whole lines": Case(LINES, oracle.whole, access_log),
+    "empty input": Case("word_count", oracle.words, one(b"")),
+    "empty input, total": Case(TOTAL, oracle.nothing, one(b"")),
+    "total": Case(TOTAL, oracle.nothing, one(b"a\nb\n\nc")),
+    "empty lines": Case(LINES, oracle.whole, one(b"\n\n\na\n\n")),
+    "one empty line": Case(LINES, oracle.whole, one(b"\n")),
+    "tabs and backslashes in keys": Case(LINES, oracle.whole, one(b"a\tb\n\\\n\\t\n\\N\n\\n\n\\.\na\tb\n\t\n")),
+    "keys below tab": Case(LINES, oracle.whole, one(b"\n".join(b"a%cb" % i for i in range(1, 9)) + b"\na\na\tb\n\x01")),
+    "two columns": Case(
+        TWO, oracle.two_columns,
+        one(b"a\tb\na\x01\tb\na\tb\na\t\na\n\ta\na\x08\t\x08\n\\N\ta\n" + "ä\tö\nz\tz\n".encode()),
+    ),
+    "NUL and random bytes": Case(LINES, oracle.whole, random_bytes),
+    "non-BMP Unicode": Case("word_count", oracle.words, one("😀 𝒳 \ufffd \uffff 日本 😀\n𐍈".encode())),
+    "invalid UTF-8": Case(
+        LINES, oracle.whole,
+        one(b"\xff\nok\n\xc3\n\xe2\x82\n\xe2\x82\xac\n\xed\xa0\x80\n\xf0\x9f\x98\na\xc0\x80b\n\xef\xbf\xbd\n\xf4\x90\x80\x80"),
+    ),
+    "BOM at the start": Case(LINES, oracle.whole, one(b"\xef\xbb\xbfa\na\n")),
+    "BOM elsewhere": Case(LINES, oracle.whole, one(b"\xef\xbb\xbf\xef\xbb\xbfa\n\xef\xbb\xbfa\na\xef\xbb\xbf\n")),
+    "BOM alone": Case(LINES, oracle.whole, one(b"\xef\xbb\xbf")),
+    "CRLF": Case(LINES, oracle.whole, one(b"a\r\nb\r\n\r\na\r\n")),
+    "lone CR": Case(LINES, oracle.whole, one(b"a\rb\r\ra\r")),
+    "mixed line ends": Case(LINES, oracle.whole, one(b"a\r\r\nb\n\rc\n\r\n\r\rd" * 50_000)),
+    "no final newline": Case(LINES, oracle.whole, one(b"a\nb")),
+    "50 MB of lone CR": Case(LINES, oracle.whole, one(b"0123456789abcdefghi\r" * 2_621_440)),
+    "50 MB of CRLF": Case(LINES, oracle.whole, one(b"0123456789abcdefgh\r\n" * 2_621_440)),
+    "one 8 MB line": Case("word_count", oracle.words, one(b"start " + b"word " * 1_700_000 + b"\nend\n")),
+    "a line of 16 MiB": Case(TOTAL, oracle.nothing, one(b"a\n" + b"x" * (16 << 20) + b"\r\nb")),
+    "200 small files": Case("word_count", oracle.words, small_files),
+    "gz, several members": Case("word_count", oracle.words, one(TEXT, "a.gz"), two_members),
+    "gz, other tools' header": Case("word_count", oracle.words, one(TEXT, "a.gz"), zlib_checked),
+    "GZ in capitals": Case("word_count", oracle.words, one(TEXT, "a.GZ"), two_members),
+    "bz2, several streams": Case("word_count", oracle.words, one(TEXT, "a.bz2"), two_members),
+    "xz, several streams": Case("word_count", oracle.words, one(TEXT, "a.xz"), two_members),
+    "zst, several frames": Case("word_count", oracle.words, one(TEXT, "a.zst"), two_members),
+}  # fmt: skip
