@@ -7,7 +7,6 @@ from typing import Any
 import duckdb
 
 from jobs.errors import UsageError
-from jobs.sql import literal
 
 ALLOWED = {"PROJECTION", "FILTER", "UNNEST", "PYTHON_ARROW_SCAN"}
 SCAN = "PYTHON_ARROW_SCAN"
@@ -52,8 +51,7 @@ def check(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
 
 def _select(connection: duckdb.DuckDBPyConnection, rows: str) -> Any:
     """The syntax tree of `rows`, which must be one SELECT."""
-    row = connection.execute("SELECT json_serialize_sql(?)", [rows]).fetchone()
-    tree = json.loads(row[0]) if row else {}
+    tree = _parsed(connection, rows)
     if tree.get("error"):
         if tree.get("error_type") == "not implemented":
             raise UsageError("it must be a SELECT")
@@ -65,34 +63,29 @@ def _select(connection: duckdb.DuckDBPyConnection, rows: str) -> Any:
 
 
 def _check_functions(connection: duckdb.DuckDBPyConnection, tree: Any) -> None:
-    unstable = {
-        name
-        for (name,) in connection.execute(
-            "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
-        ).fetchall()
-    } - HARMLESS
+    catalog = connection.execute(
+        "SELECT function_name, macro_definition FROM duckdb_functions()"
+        " WHERE stability <> 'CONSISTENT' OR function_type = 'macro'"
+    ).fetchall()
+    unstable = {name for name, macro in catalog if macro is None} - HARMLESS
+    macros: dict[str, list[str]] = {}
+    for name, macro in catalog:
+        if macro is not None:
+            macros.setdefault(name, []).append(macro)
     waiting = [(tree, "")]
-    seen: set[str] = set()
     while waiting:
-        node, macro = waiting.pop()
+        node, within = waiting.pop()
         for name, arguments in _calls(node):
             clock = name in CLOCK_KEYWORDS or (name in CLOCK_WITH_ONE_ARGUMENT and arguments == 1)
             if name in unstable or clock:
-                by = f" (through {macro}())" if macro else ""
+                by = f" (through {within}())" if within else ""
                 raise UsageError(f"not row-wise: {name}{by} gives another answer each time it is asked")
-            if name not in seen:
-                seen.add(name)
-                waiting += [(body, name) for body in _macro_bodies(connection, name)]
+            waiting += [(_parsed(connection, f"SELECT {body}"), name) for body in macros.pop(name, ())]
 
 
-def _macro_bodies(connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[Any]:
-    for (body,) in connection.execute(
-        "SELECT DISTINCT 'SELECT ' || macro_definition FROM duckdb_functions()"
-        f" WHERE function_type = 'macro' AND function_name = {literal(name)}"
-    ).fetchall():
-        row = connection.execute("SELECT json_serialize_sql(?)", [body]).fetchone()
-        if row:
-            yield json.loads(row[0]).get("statements")
+def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    return json.loads(row[0]) if row else {}
 
 
 def _calls(node: Any) -> Iterator[tuple[str, int]]:

@@ -1,1 +1,1 @@
-"""The join tools: a barrier that opens only when both sides are there."""
+"""The join tools: one strategy a file."""

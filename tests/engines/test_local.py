@@ -1,0 +1,34 @@
+"""The local engine's promises about memory; its answers are the conformance suite's business."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests import command
+
+
+@pytest.mark.slow
+def test_twenty_million_distinct_words_in_256_mb(tmp_path: Path) -> None:
+    """The peak of the whole process stays under 450 MB, whatever the number of groups: it spills."""
+    words = 20_000_000
+    file = tmp_path / "words.txt"
+    with file.open("w") as out:
+        for i in range(0, words, 10):
+            out.write(" ".join(f"w{(i + j) * 7919 % words:08d}" for j in range(10)) + "\n")
+    arguments = [command.FANIN, "run", "word_count", str(file), "-o", str(tmp_path / "out"), "--memory", "256MB"]
+    _, status, usage = os.wait4(os.posix_spawn(arguments[0], arguments, os.environ), 0)
+    assert status == 0
+    assert usage.ru_maxrss * 1024 < 450_000_000
+    with (tmp_path / "out" / "part-00000").open() as lines:
+        assert all(line == f"w{i:08d}\t1\n" for i, line in enumerate(lines))
+        lines.seek(0, os.SEEK_END)
+        assert lines.tell() == words * len("w00000000\t1\n")
+
+
+def test_nothing_is_left_of_a_spill(tmp_path: Path) -> None:
+    file = tmp_path / "words.txt"
+    file.write_text("\n".join(f"word{i}" for i in range(2_000_000)))
+    command.run("run", "word_count", str(file), "-o", str(tmp_path / "out"), "--memory", "64MB").ok()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "words.txt"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_SUCCESS", "part-00000"]
