@@ -40,3 +40,18 @@ def call(*arguments: str, **options: Any) -> Result:
         options["stdin"] = subprocess.DEVNULL
     done: CompletedProcess[bytes] = subprocess.run(arguments, capture_output=True, timeout=250, **options)
     return Result(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+"""
+
+
+def peak(*arguments: str) -> int:
+    """Runs `fanin`; the peak of its memory in bytes.
+
+    A small process of its own starts it: a process counts its parent's size at the fork among its peaks.
+    """
+    return int(call(sys.executable, "-c", PEAK, FANIN, *arguments).ok().out)
