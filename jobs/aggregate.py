@@ -2,12 +2,12 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mrjob.job import MRJob
 
 from jobs.declared import declared_at
 from jobs.engines.database import parse_size
+from jobs.engines.local import Settings
 from jobs.engines.runner import LocalRunner
 from jobs.errors import DeclarationError, UsageError, exit_code
 from jobs.measures import Measure
@@ -36,6 +36,7 @@ class AggregateJob(MRJob):  # type: ignore[misc]  # mrjob is untyped
         super().configure_args()
         add = self.arg_parser.add_argument_group("fanin").add_argument
         add("--parts", type=int, metavar="N", help="part files to write, as N reducers would (default 1)")
+        add("--overwrite", action="store_true", help="replace an existing output directory")
         add("--memory", metavar="SIZE", help="memory for the local engine (default a quarter of the machine)")
         add("--threads", type=int, metavar="N", help="threads of the local engine (default all cores)")
         add("--max-line", default=f"{MAX_LINE}B", metavar="SIZE", help="refuse longer lines (default 16 MiB)")
@@ -58,7 +59,7 @@ class AggregateJob(MRJob):  # type: ignore[misc]  # mrjob is untyped
         engine = self.options.runner or "local"
         if engine not in ("local", "inline"):
             raise UsageError(f"-r {engine}: no such engine for this job; there is: local (also called inline)")
-        return LocalRunner(self.plan(), self.options.args or ["-"], self.options.output_dir, **self._local_settings())
+        return LocalRunner(self.plan(), self.options.args or ["-"], self.options.output_dir, self._settings())
 
     def run_job(self) -> None:
         """Runs all of the job; without --output-dir its records go to standard output, once all are there."""
@@ -80,16 +81,18 @@ class AggregateJob(MRJob):  # type: ignore[misc]  # mrjob is untyped
         """Runs the command line, and exits: 0 done, 1 failed, 2 refused, 130 interrupted."""
         sys.exit(exit_code(lambda: cls().execute()))
 
-    def _local_settings(self) -> dict[str, Any]:
+    def _settings(self) -> Settings:
         options = self.options
-        reducers = (self.options.jobconf or {}).get("mapreduce.job.reduces")
+        reducers = (options.jobconf or {}).get("mapreduce.job.reduces")
         parts = options.parts if options.parts is not None else _number("-D mapreduce.job.reduces", reducers)
-        return {
-            "parts": 1 if parts is None else _at_least("--parts", parts, 1),
-            "memory": options.memory and _at_least("--memory", parse_size(options.memory), 64_000_000),
-            "threads": options.threads and _at_least("--threads", options.threads, 1),
-            "quiet": bool(options.quiet),
-        }
+        return Settings(
+            parts=1 if parts is None else _at_least("--parts", parts, 1),
+            memory=options.memory and _at_least("--memory", parse_size(options.memory), 64_000_000),
+            threads=options.threads and _at_least("--threads", options.threads, 1),
+            overwrite=options.overwrite,
+            quiet=bool(options.quiet),
+            arguments=list(self._cl_args),
+        )
 
 
 def _number(option: str, value: str | None) -> int | None:

@@ -1,9 +1,10 @@
-"""The command line: fanin run, cat, show."""
+"""The command line: fanin run, cat, verify, history, show."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
+from jobs import audit
 from jobs.errors import DeclarationError, UsageError, exit_code
 from jobs.storage.inputs import resolve
 
@@ -30,6 +31,14 @@ def _parser() -> argparse.ArgumentParser:
     cat.add_argument("directories", nargs="+", metavar="DIR")
     cat.set_defaults(command=_cat)
 
+    verify = commands.add_parser("verify", help="check output directories against their manifests")
+    verify.add_argument("directories", nargs="+", metavar="DIR")
+    verify.set_defaults(command=_verify)
+
+    history = commands.add_parser("history", help="what made an output directory, back to the sources")
+    history.add_argument("directory", metavar="DIR")
+    history.set_defaults(command=_history)
+
     show = commands.add_parser("show", help="show what a job declares and the SQL of its stages")
     show.add_argument("job")
     show.add_argument("arguments", nargs=argparse.REMAINDER, help="the job's own options")
@@ -54,10 +63,20 @@ def _run(options: argparse.Namespace) -> None:
 
 def _cat(options: argparse.Namespace) -> None:
     for directory in options.directories:
-        for file in resolve([directory]):
+        for file in resolve([directory]).files:
             with file.open() as stream:
                 while chunk := stream.read(CHUNK):
                     sys.stdout.buffer.write(chunk)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    for directory in options.directories:
+        print(audit.verify(directory))
+
+
+def _history(options: argparse.Namespace) -> None:
+    for line in audit.history(options.directory):
+        print(line)
 
 
 def _show(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from jobs import measures
 from jobs.errors import DeclarationError
@@ -44,17 +45,19 @@ class Plan:
         """The columns of a record: keys, then measures."""
         return (*self.group_by, *self.measures)
 
+    def to_dict(self) -> dict[str, Any]:
+        """This plan as JSON values."""
+        return {
+            "job": self.job,
+            "rows": self.rows,
+            "group_by": list(self.group_by),
+            "measures": {name: measures.to_json(measure) for name, measure in self.measures.items()},
+            "max_line": self.max_line,
+            "strict": self.strict,
+        }
+
     def to_json(self) -> str:
-        return json.dumps(
-            {
-                "job": self.job,
-                "rows": self.rows,
-                "group_by": self.group_by,
-                "measures": {name: measures.to_json(measure) for name, measure in self.measures.items()},
-                "max_line": self.max_line,
-                "strict": self.strict,
-            }
-        )
+        return json.dumps(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":

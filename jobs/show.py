@@ -39,5 +39,5 @@ def _stages(plan: Plan, types: dict[str, str]) -> Iterator[tuple[str, str]]:
     yield "rows: the job's own, line by line", plan.rows
     yield "partial: one state per group (map, or the whole of one process)", stages.partial(plan, types)
     yield "merge: states of one group become one (combine and reduce)", stages.merge(plan, types)
-    yield "final: the columns of a record, encoded", stages.final(plan, types)
-    yield "records: in order, for one part", stages.records(plan, 1)
+    yield "final: the columns of the output", stages.final(plan, types)
+    yield "records: encoded, in order, for one part", stages.records(plan, 1)

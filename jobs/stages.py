@@ -64,23 +64,26 @@ def merge(plan: Plan, types: Mapping[str, str], source: str = "partial") -> str:
 
 
 def final(plan: Plan, types: Mapping[str, str], source: str = "partial") -> str:
-    """`key`, the encoded key columns, and `value`, the encoded measures, of each group of `source`."""
-    keys = [encoded(f"{identifier(key)}::VARCHAR") for key in plan.group_by]
+    """The columns of the output, one row per group of `source`: its keys and its measures' values."""
     values = [
-        encoded(f"({measure.final(state_columns(name, measure, types))})::VARCHAR")
+        f"{measure.final(state_columns(name, measure, types))} AS {identifier(name)}"
         for name, measure in plan.measures.items()
     ]
-    return f"SELECT {joined(keys)} AS key,\n  {joined(values)} AS value\nFROM {source}"
+    return "SELECT " + ",\n  ".join([*map(identifier, plan.group_by), *values]) + f"\nFROM {source}"
 
 
 def records(plan: Plan, parts: int, source: str = "final") -> str:
-    """`part` and `record`, the line with its newline, in Hadoop's order of the encoded key within each part."""
+    """`part` and `record`, the encoded line with its newline, in Hadoop's order of the encoded key in each part."""
+    key, value = (
+        joined([encoded(f"{identifier(name)}::VARCHAR") for name in names])
+        for names in (plan.group_by, plan.measures)
+    )
     pieces = ["key"] * bool(plan.group_by) + ["value"] * bool(plan.measures)
     record = f" || {TAB} || ".join(pieces) + f" || {NEWLINE}"
-    number = f"({part('key', parts)})::INTEGER"
     return (
         f"SELECT part, {record} AS record\n"
-        f"FROM (SELECT {number} AS part, key, value FROM {source})\nORDER BY part, key"
+        f"FROM (SELECT ({part('key', parts)})::INTEGER AS part, key, value\n"
+        f"FROM (SELECT {key} AS key,\n  {value} AS value\nFROM {source}))\nORDER BY part, key"
     )
 
 

@@ -1,14 +1,14 @@
 """The local engine: one DuckDB process reads, aggregates, sorts and writes, in bounded memory.
 
-files ── blocks ──> DuckDB: lines, rows, partial, final, records ──> part files ── rename ──> output
+files ── blocks ──> DuckDB: lines, rows, partial, final, records ──> part files ── manifest ── publish
 """
 
 import errno
 import os
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
-from typing import IO
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 
 import duckdb
 
@@ -17,48 +17,83 @@ from jobs.engines.database import Limits, database, default_memory, explain_fail
 from jobs.engines.progress import Progress
 from jobs.errors import FaninError
 from jobs.plan import Plan
-from jobs.storage.inputs import LocalFile
-from jobs.storage.output import Attempt, part_name
+from jobs.storage.inputs import InputFile, Inputs
+from jobs.storage.manifest import Input, Manifest, Origin, digest
+from jobs.storage.output import Output, PartWriter
+from jobs.storage.places import absolute
 from jobs.text.arrow import Streamable, records
 from jobs.text.sources import Reading
 
 
-def run(
-    plan: Plan,
-    inputs: Sequence[LocalFile],
-    output: Path,
-    *,
-    parts: int = 1,
-    memory: int | None = None,
-    threads: int | None = None,
-    quiet: bool = False,
-) -> Counter[str]:
-    """Runs `plan` over `inputs` and publishes `output` with `parts` part files; gives the counters.
+@dataclass(frozen=True)
+class Settings:
+    """How a run goes, beside its plan.
 
-    memory: DuckDB's bytes, a quarter of the machine by default.  threads: all cores by default.
+    parts: part files to write.  memory: DuckDB's bytes, None for a quarter of the machine.  threads: None for
+    all cores.  overwrite: whether an existing output is replaced.  quiet: no progress on a terminal either.
+    arguments: the command line, for the manifest.
+    """
+
+    parts: int = 1
+    memory: int | None = None
+    threads: int | None = None
+    overwrite: bool = False
+    quiet: bool = False
+    arguments: Sequence[str] = ()
+
+
+def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[str]:
+    """Runs `plan` over `inputs` and publishes the output directory `path`; gives the counters.
+
     Raises FaninError, and leaves nothing, when anything fails.
     """
-    threads = threads or len(os.sched_getaffinity(0))
-    progress = Progress(_total(inputs), quiet)
-    reading = Reading(plan.max_line, plan.strict, _readers(threads, inputs), progress)
+    threads = settings.threads or len(os.sched_getaffinity(0))
+    progress = Progress(_total(inputs.files), settings.quiet)
+    reading = Reading(plan.max_line, plan.strict, _readers(threads, inputs.files), progress)
     try:
-        with Attempt(output) as attempt:
-            limits = Limits(memory or default_memory(), threads, attempt.spill)
+        with Output(path, settings.overwrite) as output:
+            limits = Limits(settings.memory or default_memory(), threads, output.spill)
             with database(limits) as connection:
-                types = open_rows(connection, plan, lambda: reading.texts(inputs))
-                written = _write(attempt, connection.sql(query(plan, types, parts)), parts, progress)
-            attempt.publish()
+                types = open_rows(connection, plan, lambda: reading.texts(inputs.files))
+                columns = _columns(connection, plan, types)
+                _write(output, connection.sql(query(plan, types, settings.parts)), settings.parts, progress)
+            counters = reading.counters + Counter(records=output.records)
+            output.publish(
+                lambda files, started, seconds: Manifest(
+                    fanin=version("fanin"),
+                    job=plan.job,
+                    arguments=list(settings.arguments),
+                    plan=plan.to_dict(),
+                    signature=signature(plan, settings.parts, inputs),
+                    files=files,
+                    columns=columns,
+                    encoding="copy-text",
+                    order=list(plan.group_by),
+                    partitioner={
+                        "function": "hadoop-text",
+                        "columns": list(plan.group_by),
+                        "buckets": settings.parts,
+                    },
+                    counters=dict(counters),
+                    inputs=_read(inputs),
+                    origins=[
+                        Origin(absolute(origin), manifest.digest) for origin, manifest in inputs.manifests.items()
+                    ],
+                    started=started,
+                    seconds=seconds,
+                )
+            )
     except (duckdb.Error, OSError) as error:
         if reading.error:
             raise reading.error from None
         if isinstance(error, duckdb.Error):
             raise explain_failure(error) from error
         if error.errno == errno.ENOSPC:
-            raise FaninError(f"{output}: disk full; free room there, or write elsewhere") from error
+            raise FaninError(f"{path}: disk full; free room there, or write elsewhere") from error
         raise
     finally:
         progress.end()
-    return reading.counters + Counter(records=written)
+    return counters
 
 
 def query(plan: Plan, types: dict[str, str], parts: int) -> str:
@@ -69,38 +104,49 @@ def query(plan: Plan, types: dict[str, str], parts: int) -> str:
     )
 
 
-def _write(attempt: Attempt, result: Streamable, parts: int, progress: Progress) -> int:
-    """Writes the records of `result`, which come by part, to one file a part; gives their number."""
-    written = 0
-    files: list[IO[bytes]] = []
+def signature(plan: Plan, parts: int, inputs: Inputs) -> str:
+    """What tells whether a finished output is still the one that would be made: of the plan and its inputs."""
+    files = [[file.path, file.size, file.version] for file in _read(inputs)]
+    origins = [manifest.digest for manifest in inputs.manifests.values()]
+    return digest({"plan": plan.to_dict(), "parts": parts, "inputs": files, "origins": origins})
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]) -> list[Mapping[str, str]]:
+    final = stages.final(plan, types, f"(\n{stages.partial(plan, types)}\n)")
+    described = connection.execute(f"DESCRIBE {final}").fetchall()
+    return [{"name": name, "type": types.get(name, type)} for name, type, *_ in described]
+
+
+def _write(output: Output, result: Streamable, parts: int, progress: Progress) -> None:
+    """Writes the records of `result`, which come by part, to one file a part, empty where there are none."""
+    writer = output.part(0)
+    current = 0
     for part, count, data in records(result):
-        progress.say(f"writing: {written} records")
-        _open_up_to(part, attempt, files)
-        _write_all(files[-1], data)
-        written += count
-    _open_up_to(parts - 1, attempt, files)
-    attempt.finish(files[-1])
-    return written
+        progress.say("writing")
+        writer, current = _go_on(output, writer, current, part)
+        writer.write(data, count)
+    writer, _ = _go_on(output, writer, current, parts - 1)
+    writer.close()
 
 
-def _open_up_to(part: int, attempt: Attempt, files: list[IO[bytes]]) -> None:
-    """Goes on to the file of `part`; parts on the way have no record, and an empty file."""
-    while len(files) <= part:
-        if files:
-            attempt.finish(files[-1])
-        files.append(attempt.create(part_name(len(files))))
+def _go_on(output: Output, writer: PartWriter, current: int, part: int) -> tuple[PartWriter, int]:
+    """The writer of `part`, at or behind the current one; parts in between are empty files."""
+    while current < part:
+        writer.close()
+        current += 1
+        writer = output.part(current)
+    return writer, current
 
 
-def _write_all(file: IO[bytes], data: memoryview) -> None:
-    while data:
-        data = data[file.write(data) :]
+def _read(inputs: Inputs) -> list[Input]:
+    return [Input(absolute(file.name), file.entry.size, file.entry.version) for file in inputs.files]
 
 
-def _total(inputs: Sequence[LocalFile]) -> int | None:
-    sizes = [file.size for file in inputs]
+def _total(files: Sequence[InputFile]) -> int | None:
+    sizes = [file.size for file in files]
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
-def _readers(threads: int, inputs: Sequence[LocalFile]) -> int:
+def _readers(threads: int, files: Sequence[InputFile]) -> int:
     """One reader feeds about four workers; more than one needs more than one file."""
-    return max(1, min(threads // 4, len(inputs)))
+    return max(1, min(threads // 4, len(files)))

@@ -5,43 +5,40 @@ with WordCount(args=["in.txt"]).make_runner() as runner:
     for chunk in runner.cat_output(): ...
 """
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
 
 from jobs.engines import local
+from jobs.engines.local import Settings
 from jobs.plan import Plan
 from jobs.storage.inputs import resolve
+from jobs.storage.scratch import scratch
 
 CHUNK = 1 << 20
 
 
 class LocalRunner:
-    """Runs one plan once.  output_dir: None for a temporary directory, gone after `cleanup`.
-
-    settings: what `jobs.engines.local.run` takes beside plan, inputs and output.
-    """
+    """Runs one plan once.  output_dir: None for a temporary directory, gone after `cleanup`."""
 
     alias = "local"
 
-    def __init__(self, plan: Plan, inputs: Sequence[str], output_dir: str | None, **settings: Any) -> None:
+    def __init__(self, plan: Plan, inputs: Sequence[str], output_dir: str | None, settings: Settings) -> None:
         self._plan, self._inputs, self._settings = plan, inputs, settings
-        self._temporary = None if output_dir else tempfile.TemporaryDirectory(prefix="fanin-")
-        self._output = Path(output_dir) if output_dir else Path(self._temporary.name) / "output"  # type: ignore[union-attr]
+        self._exit = ExitStack()
+        self._output = output_dir or str(self._exit.enter_context(scratch()) / "output")
         self._counters: Counter[str] | None = None
 
     def run(self) -> None:
         """Runs the job and publishes its output; raises FaninError and publishes nothing if it fails."""
-        self._counters = local.run(self._plan, resolve(self._inputs), self._output, **self._settings)
+        self._counters = local.run(self._plan, resolve(self._inputs), self._output, self._settings)
 
     def cat_output(self) -> Iterator[bytes]:
         """The output's bytes, part by part, in chunks."""
         if self._counters is None:
             raise ValueError("run the job before reading its output")
-        for file in resolve([str(self._output)]):
+        for file in resolve([self._output]).files:
             with file.open() as stream:
                 while chunk := stream.read(CHUNK):
                     yield chunk
@@ -52,13 +49,12 @@ class LocalRunner:
 
     def get_output_dir(self) -> str | None:
         """Where the output is, once the job has run."""
-        return str(self._output) if self._counters is not None else None
+        return self._output if self._counters is not None else None
 
     def cleanup(self, mode: object = None) -> None:
         """Removes the temporary output, if there is one."""
         del mode  # mrjob's runners keep more than one kind of thing
-        if self._temporary:
-            self._temporary.cleanup()
+        self._exit.close()
 
     def __enter__(self) -> "LocalRunner":
         return self

@@ -1,84 +1,120 @@
-"""Inputs: files, folders, globs and "-", resolved to the files to read, the same for every engine.
+"""Inputs: files, folders, globs and "-", on any storage, resolved to the files to read, the same for every engine.
 
 A folder stands for its visible files; names that start with `_` or `.` are skipped there and in globs, as Hadoop
-does. A path that exists is taken as it is, whatever glob characters it holds. A path given twice is read twice.
+does. A folder with a manifest stands for the files that lists, checked as they are read. A path that exists is
+taken as it is, whatever glob characters it holds. A path given twice is read twice.
 """
 
-import glob
-import os
-import sys
-from collections.abc import Iterable
+import fnmatch
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
-from jobs.errors import FaninError, UsageError
+from jobs.errors import UsageError
+from jobs.storage.base import MANIFEST, Entry, Storage, base_name, join
+from jobs.storage.local import STDIN
+from jobs.storage.manifest import File, Manifest
+from jobs.storage.places import storage_of
+from jobs.storage.verified import Verified, published
 
-STDIN = "-"
+GLOB = re.compile(r"[*?[]")
 
 
 @dataclass(frozen=True)
-class LocalFile:
-    """A file on this machine.  name: its path as a person wrote it, "-" for standard input."""
+class InputFile:
+    """A file to read.  listed: what the manifest of its directory says of it, if there is one."""
 
-    name: str
+    entry: Entry
+    storage: Storage
+    listed: File | None = None
 
-    def open(self) -> IO[bytes]:
-        """Its raw bytes, unbuffered."""
-        try:
-            if self.name == STDIN:
-                return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
-            return open(self.name, "rb", buffering=0)
-        except OSError as error:
-            raise FaninError(f"{self.name}: cannot be read: {error.strerror}") from error
+    @property
+    def name(self) -> str:
+        """Its path as a person writes it, "-" for standard input."""
+        return self.entry.path
 
     @property
     def size(self) -> int | None:
         """Its bytes, compressed if it is; None where only reading tells."""
-        path = Path(self.name)
-        return path.stat().st_size if self.name != STDIN and path.is_file() else None
+        return self.entry.size or None
+
+    def open(self) -> IO[bytes]:
+        """Its raw bytes; where a manifest lists it, their size and checksum are verified at the end."""
+        raw = self.storage.open(self.entry)
+        return cast(IO[bytes], Verified(raw, self.name, self.listed)) if self.listed else raw
 
 
-def resolve(paths: Iterable[str]) -> list[LocalFile]:
+@dataclass(frozen=True)
+class Inputs:
+    """Files to read, and the manifests of the output directories among them, by path."""
+
+    files: list[InputFile]
+    manifests: dict[str, Manifest]
+
+
+def resolve(paths: Iterable[str]) -> Inputs:
     """The files that `paths` name, in their order, a folder's and a glob's by name.
 
     Raises UsageError for a path that names nothing, a folder without visible files or with a folder in it.
     """
-    found: list[LocalFile] = []
+    found = Inputs([], {})
     for path in paths:
-        if path == STDIN:
-            if LocalFile(STDIN) in found:
-                raise UsageError("-: standard input can be read only once")
-            found.append(LocalFile(STDIN))
-        elif os.path.lexists(path):
-            found += _files(path)
-        else:
-            matches = [match for match in sorted(glob.glob(path)) if _visible(match)]
-            if not matches:
-                kind = "no file matches" if glob.has_magic(path) else "no such file or folder"
-                raise UsageError(f"{path}: {kind}")
-            for match in matches:
-                found += _files(match)
+        storage = storage_of(path)
+        entry = storage.stat(path)
+        if path == STDIN and any(file.name == STDIN for file in found.files):
+            raise UsageError("-: standard input can be read only once")
+        matches = [entry] if entry else list(_matches(storage, path))
+        if not matches:
+            kind = "no file matches" if GLOB.search(path) else "no such file or folder"
+            raise UsageError(f"{path}: {kind}")
+        for match in matches:
+            found.files.extend(_files(storage, match, found.manifests))
     return found
 
 
-def _files(path: str) -> list[LocalFile]:
-    if not Path(path).is_dir():
-        return [LocalFile(path)]
-    try:
-        names = sorted(name for name in os.listdir(path) if _visible(name))
-    except OSError as error:
-        raise FaninError(f"{path}: cannot be listed: {error.strerror}") from error
-    inside = [os.path.join(path, name) for name in names]
-    for name in inside:
-        if Path(name).is_dir():
+def _files(storage: Storage, entry: Entry, manifests: dict[str, Manifest]) -> list[InputFile]:
+    if not entry.folder:
+        return [InputFile(entry, storage)]
+    inside = storage.list(entry.path)
+    if any(base_name(file.path) == MANIFEST for file in inside):
+        manifest, files = published(storage, entry.path, inside)
+        manifests[entry.path] = manifest
+        return [InputFile(file, storage, listed) for file, listed in zip(files, manifest.files, strict=True)]
+    visible = [file for file in inside if _visible(file.path)]
+    for file in visible:
+        if file.folder:
             raise UsageError(
-                f"{path}: holds the folder {name}, and folders are not read recursively; name it as an input"
+                f"{entry.path}: holds the folder {file.path}, and folders are not read recursively;"
+                " name it as an input"
             )
-    if not inside:
-        raise UsageError(f"{path}: a folder without files (names that start with _ or . do not count)")
-    return [LocalFile(name) for name in inside]
+    if not visible:
+        raise UsageError(f"{entry.path}: a folder without files (names that start with _ or . do not count)")
+    return [InputFile(file, storage) for file in visible]
+
+
+def _matches(storage: Storage, pattern: str) -> Iterator[Entry]:
+    """What a glob names, by path: `*`, `?` and `[…]` within one name of the path, not across `/`."""
+    scheme, colon, rest = pattern.rpartition("://")
+    first, *names = rest.split("/") if colon or not rest.startswith("/") else ["/", *rest[1:].split("/")]
+    places = [scheme + colon + first] if colon or first == "/" else ["."]
+    for name in names if colon or first == "/" else [first, *names]:
+        places = [match for place in places for match in _named(storage, place, name)]
+    found = (storage.stat(place) for place in places)
+    yield from (entry for entry in found if entry)
+
+
+def _named(storage: Storage, folder: str, name: str) -> Iterator[str]:
+    """The paths in `folder` whose name `name`, perhaps a glob, names; hidden ones only by their full name."""
+    if not GLOB.search(name):
+        yield join(folder, name) if folder != "." else name
+        return
+    entry = storage.stat(folder)
+    if entry and entry.folder:
+        for inside in storage.list(folder):
+            if _visible(inside.path) and fnmatch.fnmatchcase(base_name(inside.path), name):
+                yield inside.path
 
 
 def _visible(path: str) -> bool:
-    return not os.path.basename(path.rstrip("/")).startswith(("_", "."))
+    return not base_name(path).startswith(("_", "."))

@@ -1,16 +1,18 @@
-"""Output directories: written aside by one attempt, published whole by one rename, or not there at all."""
+"""Output directories: written by one attempt, published whole with a manifest, or not there at all."""
 
-import errno
-import os
-import secrets
-import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
-from jobs.errors import FaninError, UsageError
+import crc32c
 
-SUCCESS = "_SUCCESS"
+from jobs.storage.base import Attempt, Writer
+from jobs.storage.manifest import File, Manifest
+from jobs.storage.places import storage_of
+from jobs.storage.scratch import scratch
 
 
 def part_name(part: int) -> str:
@@ -18,66 +20,60 @@ def part_name(part: int) -> str:
     return f"part-{part:05d}"
 
 
-class Attempt:
-    """One attempt at an output directory, as a context: publish() inside it, or nothing is left.
+class Output:
+    """An attempt at the output directory `path`, as a context: publish() inside it, or nothing is left."""
 
-    The attempt is a hidden directory beside its target, on the same file system.
-    """
+    def __init__(self, path: str, overwrite: bool = False) -> None:
+        self.path = path.rstrip("/") or path
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+        self._attempt: Attempt = storage_of(path).begin(self.path, overwrite)
+        self._files: list[File] = []
+        self._exit = ExitStack()
+        self._exit.callback(self._attempt.abandon)
+        self.spill = Path(self._attempt.spill) if self._attempt.spill else self._exit.enter_context(scratch())
+        """A local folder for what does not fit in memory; it goes with the attempt."""
 
-    def __init__(self, target: Path) -> None:
-        self.target = Path(os.path.abspath(target))
-        self.directory = self.target.parent / f".{self.target.name}.attempt-{secrets.token_hex(8)}"
-        self._refuse_existing()
-
-    @property
-    def spill(self) -> Path:
-        """A folder for what does not fit in memory; it is never published."""
-        return self.directory / "_spill"
-
-    def __enter__(self) -> "Attempt":
-        try:
-            self.target.parent.mkdir(parents=True, exist_ok=True)
-            self.spill.mkdir(parents=True)
-        except OSError as error:
-            raise FaninError(f"{self.target}: cannot be written: {error.strerror}") from error
+    def __enter__(self) -> "Output":
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self._exit.close()
 
-    def create(self, name: str) -> IO[bytes]:
-        """A new file of the output, unbuffered; `finish` it."""
-        return open(self.directory / name, "xb", buffering=0)
+    def part(self, number: int) -> "PartWriter":
+        """The file of part `number`, to be written and closed."""
+        name, writer = self._attempt.create(part_name(number))
+        return PartWriter(name, number, writer, self._files.append)
 
-    def finish(self, file: IO[bytes]) -> None:
-        """Closes a file of the output once its bytes are on the disk."""
-        os.fsync(file.fileno())
-        file.close()
+    @property
+    def records(self) -> int:
+        """The records of the parts closed so far."""
+        return sum(file.records for file in self._files)
 
-    def publish(self) -> None:
-        """Makes the attempt the output directory, whole, with its `_SUCCESS`."""
-        shutil.rmtree(self.spill)
-        self.finish(self.create(SUCCESS))
-        _sync(self.directory)
-        self._refuse_existing()
-        try:
-            self.directory.rename(self.target)
-        except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                self._refuse_existing()
-            raise
-        _sync(self.target.parent)
-
-    def _refuse_existing(self) -> None:
-        if os.path.lexists(self.target):
-            raise UsageError(f"{self.target}: already exists; outputs are not overwritten: remove it or name another")
+    def publish(self, describe: Callable[[list[File], str, float], Manifest]) -> None:
+        """Publishes what `describe(files, started, seconds)` says of the files written."""
+        seconds = round(time.monotonic() - self._clock, 3)
+        manifest = describe(self._files, self._started.isoformat(timespec="milliseconds"), seconds)
+        self._attempt.publish(manifest.to_json())
 
 
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+class PartWriter:
+    """A part file: its bytes are counted and summed as they are written."""
+
+    def __init__(self, name: str, part: int, writer: Writer, done: Callable[[File], None]) -> None:
+        self._name, self._part, self._writer, self._done = name, part, writer, done
+        self._size = self._crc = self._records = 0
+
+    def write(self, data: memoryview, records: int) -> None:
+        """Writes whole records: their bytes, and how many they are."""
+        self._writer.write(data)
+        self._crc = crc32c.crc32c(data, self._crc)
+        self._size += len(data)
+        self._records += records
+
+    def close(self) -> None:
+        """Returns once the file is durable."""
+        self._writer.close()
+        self._done(File(self._name, self._size, f"{self._crc:08x}", self._records, self._part))

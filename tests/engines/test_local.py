@@ -29,4 +29,4 @@ def test_nothing_is_left_of_a_spill(tmp_path: Path) -> None:
     file.write_text("\n".join(f"word{i}" for i in range(2_000_000)))
     command.run("run", "word_count", str(file), "-o", str(tmp_path / "out"), "--memory", "64MB").ok()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "words.txt"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_SUCCESS", "part-00000"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_MANIFEST.json", "_SUCCESS", "part-00000"]

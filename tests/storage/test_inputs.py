@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def names(*paths: str) -> list[str]:
-    return [file.name for file in resolve(paths)]
+    return [file.name for file in resolve(paths).files]
 
 
 def test_files_keep_their_order_and_may_come_twice() -> None:

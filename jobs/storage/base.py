@@ -1,0 +1,99 @@
+"""The protocol of all storages: list, open, and attempts that write aside and publish whole."""
+
+import errno
+from dataclasses import dataclass
+from typing import IO, Protocol
+
+from jobs.errors import FaninError, UsageError
+
+MANIFEST = "_MANIFEST.json"
+SUCCESS = "_SUCCESS"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder.  path: as a user writes it.  version: what changes when its bytes do: mtime or ETag."""
+
+    path: str
+    size: int
+    version: str
+    folder: bool = False
+
+
+class Writer(Protocol):
+    """A file being written."""
+
+    def write(self, data: bytes | memoryview) -> int: ...
+    def close(self) -> None:
+        """Returns once the bytes are durable."""
+
+
+class Attempt(Protocol):
+    """One attempt at an output: files aside of it, then all of them at once, or none."""
+
+    tag: str
+    spill: str | None
+    """A local folder, not yet made, that goes with the attempt; None if its storage is not local."""
+
+    def create(self, part: str) -> tuple[str, Writer]:
+        """A new file for `part`, and the name under which readers will find it."""
+
+    def publish(self, manifest: bytes) -> None:
+        """Makes the output: its files and its manifest, whole. Raises UsageError if another output is there."""
+
+    def abandon(self) -> None:
+        """Removes what this attempt has written and not published; after `publish`, nothing."""
+
+
+class Storage(Protocol):
+    """A place that holds files. Paths are whole: s3://bucket/key, hdfs://host/path, or local."""
+
+    def stat(self, path: str) -> Entry | None:
+        """What lies at `path`, or None."""
+
+    def list(self, folder: str) -> list[Entry]:
+        """The files and folders directly in `folder`, by name; hidden ones too."""
+
+    def open(self, entry: Entry) -> IO[bytes]:
+        """The raw bytes of a file; a change of the file while it is read is an error."""
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """The bytes of a small file, at most `limit` + 1 of them, or None if there is none."""
+
+    def begin(self, output: str, overwrite: bool) -> Attempt:
+        """An attempt at `output`; raises UsageError if that exists and may not be overwritten.
+
+        Leftovers of attempts at the same output whose process has died are removed or put right first.
+        """
+
+
+def join(folder: str, name: str) -> str:
+    """The path of `name` in `folder`."""
+    return f"{folder.rstrip('/')}/{name}" if folder != "/" else f"/{name}"
+
+
+def base_name(path: str) -> str:
+    """The last name of a path."""
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def refuse_existing(output: str, overwrite: bool, finished: bool) -> None:
+    """Raises UsageError for an existing `output`.  finished: whether it looks like an output of ours or Hadoop's."""
+    if not overwrite:
+        raise UsageError(f"{output}: already exists; remove it, name another, or give --overwrite")
+    if not finished:
+        raise UsageError(
+            f"{output}: --overwrite replaces output directories only, and this has no {MANIFEST} or {SUCCESS}"
+        )
+
+
+def reading_failed(path: str, error: OSError) -> FaninError:
+    """A failed read in a user's words."""
+    return FaninError(f"{path}: cannot be read: {error.strerror or error}")
+
+
+def writing_failed(path: str, error: OSError) -> FaninError:
+    """A failed write in a user's words."""
+    if error.errno == errno.ENOSPC:
+        return FaninError(f"{path}: disk full; free room there, or write elsewhere")
+    return FaninError(f"{path}: cannot be written: {error.strerror or error}")
