@@ -8,6 +8,8 @@ from jobs.errors import FaninError, UsageError
 
 MANIFEST = "_MANIFEST.json"
 SUCCESS = "_SUCCESS"
+MARKER = "_attempt-"  # before an attempt's tag, where its files lie in the output itself
+UNFINISHED = (MARKER, "_temporary")  # begin names in a folder that is still being written, by us or by Hadoop
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 from jobs.errors import UsageError
-from jobs.storage.base import MANIFEST, Entry, Storage, base_name, join
+from jobs.storage.base import MANIFEST, UNFINISHED, Entry, Storage, base_name, join
 from jobs.storage.local import STDIN
 from jobs.storage.manifest import File, Manifest
 from jobs.storage.places import storage_of
@@ -81,6 +81,8 @@ def _files(storage: Storage, entry: Entry, manifests: dict[str, Manifest]) -> li
         manifest, files = published(storage, entry.path, inside)
         manifests[entry.path] = manifest
         return [InputFile(file, storage, listed) for file, listed in zip(files, manifest.files, strict=True)]
+    if any(base_name(file.path).startswith(UNFINISHED) for file in inside):
+        raise UsageError(f"{entry.path}: is not finished: a run is writing it, or has died before it was published")
     visible = [file for file in inside if _visible(file.path)]
     for file in visible:
         if file.folder:

@@ -9,6 +9,7 @@ A reader of out/ may for a moment find nothing while it is replaced, never a mix
 
 from typing import Protocol
 
+from jobs.errors import UsageError
 from jobs.storage.base import MANIFEST, SUCCESS, Entry, Writer, base_name, join, refuse_existing
 from jobs.storage.owners import is_dead, new_tag
 
@@ -18,6 +19,7 @@ class Folders(Protocol):
 
     def stat(self, path: str) -> Entry | None: ...
     def list(self, folder: str) -> list[Entry]: ...
+    def read(self, path: str, limit: int) -> bytes | None: ...
     def make_folder(self, path: str) -> None: ...
     def create(self, path: str) -> Writer: ...
     def rename(self, old: str, new: str) -> None:
@@ -60,7 +62,11 @@ class RenamedAttempt:
         old = self._beside("old", self.tag)
         if self._overwrite and self._folders.stat(self._output):
             self._folders.rename(self._output, old)
-        self._folders.rename(self.folder, self._output)
+        try:
+            self._folders.rename(self.folder, self._output)
+        except UsageError:  # a rename whose answer was lost is tried again, and then meets itself
+            if self._folders.read(join(self._output, MANIFEST), len(manifest)) != manifest:
+                raise
         self._folders.delete(old)
 
     def abandon(self) -> None:

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
 
 from jobs.errors import FaninError, UsageError
-from jobs.storage.base import MANIFEST, SUCCESS, Attempt, Entry, Writer, base_name, join, refuse_existing
+from jobs.storage.base import MANIFEST, MARKER, SUCCESS, Attempt, Entry, Writer, base_name, join, refuse_existing
 from jobs.storage.manifest import Manifest
 from jobs.storage.owners import is_dead, new_tag
 
@@ -26,7 +26,6 @@ READERS = 4  # GETs under way
 CHUNK = 16 << 20  # bytes of one upload part, doubled every 1,000 parts: 10,000 are allowed
 TRIES = 6
 OWN_NAME = re.compile(r"(?P<part>.+)-(?P<short>[0-9a-f]{16})")
-MARKER = "_attempt-"
 
 
 class S3:
@@ -280,7 +279,9 @@ class S3Attempt:
         try:
             self._storage.put(join(self._output, MANIFEST), manifest, **condition)
         except (FileExistsError, FileNotFoundError):
-            raise UsageError(f"{self._output}: another run has published it") from None
+            # A PUT whose answer was lost is tried again, and then meets itself.
+            if self._storage.read(join(self._output, MANIFEST), len(manifest)) != manifest:
+                raise UsageError(f"{self._output}: another run has published it") from None
         self._made = []
         self._storage.put(join(self._output, SUCCESS), b"")
         replaced = [join(self._output, file.name) for file in self._old.files] if self._old else []
