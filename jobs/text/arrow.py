@@ -66,6 +66,11 @@ _CStream._fields_ = [
     ("private_data", ctypes.c_void_p),
 ]
 
+_view = ctypes.pythonapi.PyMemoryView_FromMemory
+_view.restype = ctypes.py_object
+_view.argtypes = [ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int]
+READ_ONLY = 0x100  # PyBUF_READ
+
 _pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer.restype = ctypes.c_void_p
 _pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
@@ -102,7 +107,7 @@ def _runs(batch: _CArray) -> Iterator[tuple[int, int, memoryview]]:
         last = size if parts[size - 1] == part else _end_of_run(parts, first, size)
         length = ends[last] - ends[first]
         if length:
-            yield part, last - first, memoryview((ctypes.c_char * length).from_address(data + ends[first]))
+            yield part, last - first, _view(data + ends[first], length, READ_ONLY)
         first = last
 
 

@@ -1,4 +1,4 @@
-"""Runs `fanin` and kills it, by SIGKILL, at one of its fsyncs, renames, removals or S3 requests that change things.
+"""Runs `fanin` and kills it, by SIGKILL, at one of its fsyncs, renames, removals, or calls of HDFS or S3 that change things.
 
     python -m tests.storage.stop_at WHEN NUMBER ARGUMENTS...     WHEN: before or after that one takes effect
 
@@ -33,6 +33,7 @@ def stopping(call: Callable[..., Any], when: str, number: int, counts: Callable[
 
 
 def main() -> None:
+    import hdfs_native
     from botocore.httpsession import URLLib3Session
 
     from jobs.cli import main as fanin
@@ -45,8 +46,10 @@ def main() -> None:
     def changes(_: object, request: Any) -> bool:
         return request.method not in ("GET", "HEAD")
 
-    for module, name in ((os, "fsync"), (os, "rename"), (os, "makedirs"), (shutil, "rmtree")):
-        setattr(module, name, stopping(getattr(module, name), when, number, any_call))
+    local = [(os, "fsync"), (os, "rename"), (os, "makedirs"), (shutil, "rmtree")]
+    hdfs = [(hdfs_native.Client, name) for name in ("mkdirs", "create", "rename", "delete")]
+    for owner, name in [*local, *hdfs, (hdfs_native.FileWriter, "close")]:
+        setattr(owner, name, stopping(getattr(owner, name), when, number, any_call))
     URLLib3Session.send = stopping(URLLib3Session.send, when, number, changes)
     try:
         fanin(arguments)
