@@ -8,19 +8,18 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 
 import duckdb
 
 from jobs import stages
 from jobs.engines.database import Limits, database, default_memory, explain_failure, open_rows
+from jobs.engines.describe import describe
 from jobs.engines.progress import Progress
 from jobs.errors import FaninError
 from jobs.plan import Plan
 from jobs.storage.inputs import InputFile, Inputs
-from jobs.storage.manifest import Input, Manifest, Origin, digest
 from jobs.storage.output import Output, PartWriter
-from jobs.storage.places import absolute
 from jobs.text.arrow import Streamable, records
 from jobs.text.sources import Reading
 
@@ -59,29 +58,7 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
                 _write(output, connection.sql(query(plan, types, settings.parts)), settings.parts, progress)
             counters = reading.counters + Counter(records=output.records)
             output.publish(
-                lambda files, started, seconds: Manifest(
-                    fanin=version("fanin"),
-                    job=plan.job,
-                    arguments=list(settings.arguments),
-                    plan=plan.to_dict(),
-                    signature=signature(plan, settings.parts, inputs),
-                    files=files,
-                    columns=columns,
-                    encoding="copy-text",
-                    order=list(plan.group_by),
-                    partitioner={
-                        "function": "hadoop-text",
-                        "columns": list(plan.group_by),
-                        "buckets": settings.parts,
-                    },
-                    counters=dict(counters),
-                    inputs=_read(inputs),
-                    origins=[
-                        Origin(absolute(origin), manifest.digest) for origin, manifest in inputs.manifests.items()
-                    ],
-                    started=started,
-                    seconds=seconds,
-                )
+                partial(describe, plan, inputs, arguments=settings.arguments, columns=columns, counters=counters)
             )
     except (duckdb.Error, OSError) as error:
         if reading.error:
@@ -102,13 +79,6 @@ def query(plan: Plan, types: dict[str, str], parts: int) -> str:
         f"WITH partial AS (\n{stages.partial(plan, types)}\n),\n"
         f"final AS (\n{stages.final(plan, types)}\n)\n{stages.records(plan, parts)}"
     )
-
-
-def signature(plan: Plan, parts: int, inputs: Inputs) -> str:
-    """What tells whether a finished output is still the one that would be made: of the plan and its inputs."""
-    files = [[file.path, file.size, file.version] for file in _read(inputs)]
-    origins = [manifest.digest for manifest in inputs.manifests.values()]
-    return digest({"plan": plan.to_dict(), "parts": parts, "inputs": files, "origins": origins})
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]) -> list[Mapping[str, str]]:
@@ -136,10 +106,6 @@ def _go_on(output: Output, writer: PartWriter, current: int, part: int) -> tuple
         current += 1
         writer = output.part(current)
     return writer, current
-
-
-def _read(inputs: Inputs) -> list[Input]:
-    return [Input(absolute(file.name), file.entry.size, file.entry.version) for file in inputs.files]
 
 
 def _total(files: Sequence[InputFile]) -> int | None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 import crc32c
 
@@ -18,6 +19,12 @@ from jobs.storage.scratch import scratch
 def part_name(part: int) -> str:
     """The name that Hadoop gives the output of reducer `part`."""
     return f"part-{part:05d}"
+
+
+class Describe(Protocol):
+    """Makes the manifest of parts.  started: ISO 8601, UTC.  seconds: from then to now."""
+
+    def __call__(self, *, files: list[File], started: str, seconds: float) -> Manifest: ...
 
 
 class Output:
@@ -52,10 +59,11 @@ class Output:
         """The records of the parts closed so far."""
         return sum(file.records for file in self._files)
 
-    def publish(self, describe: Callable[[list[File], str, float], Manifest]) -> None:
-        """Publishes what `describe(files, started, seconds)` says of the files written."""
+    def publish(self, describe: Describe) -> None:
+        """Publishes the files written, with the manifest that `describe` says of them."""
         seconds = round(time.monotonic() - self._clock, 3)
-        manifest = describe(self._files, self._started.isoformat(timespec="milliseconds"), seconds)
+        started = self._started.isoformat(timespec="milliseconds")
+        manifest = describe(files=self._files, started=started, seconds=seconds)
         self._attempt.publish(manifest.to_json())
 
 
