@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from mrjob.job import MRJob
 
+from jobs.database import parse_size
 from jobs.declared import declared_at
-from jobs.engines.database import parse_size
 from jobs.engines.local import Settings
 from jobs.engines.runner import LocalRunner
 from jobs.errors import DeclarationError, UsageError, exit_code

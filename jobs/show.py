@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from jobs import stages
 from jobs.aggregate import AggregateJob
-from jobs.engines.database import Limits, database, open_rows
+from jobs.database import Limits, database, open_rows
 from jobs.plan import Plan
 
 INDENT = "    "
@@ -37,7 +37,7 @@ def _options(job: AggregateJob) -> Iterator[str]:
 def _stages(plan: Plan, types: dict[str, str]) -> Iterator[tuple[str, str]]:
     yield "lines: each block of input, split", stages.LINES
     yield "rows: the job's own, line by line", plan.rows
-    yield "partial: one state per group (map, or the whole of one process)", stages.partial(plan, types)
-    yield "merge: states of one group become one (combine and reduce)", stages.merge(plan, types)
+    yield "partial: one state per group (a map task, or the whole of one process)", stages.partial(plan, types)
+    yield "merge: states of one group become one (a reduce task)", stages.merge(plan, types)
     yield "final: the columns of the output", stages.final(plan, types)
     yield "records: encoded, in order, for one part", stages.records(plan, 1)

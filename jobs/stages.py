@@ -1,7 +1,11 @@
 """A Plan's stages as SQL: lines, rows, partial, merge, final, records. Each reads the one before by its name.
 
-blocks ─ lines ─ rows ─ partial ─┬─ final ─ records        one process: its partial is already whole
-                                 └─ merge ─ final          many tasks: encoded partials meet and merge
+    blocks ─ lines ─ rows ─ partial ────────────────────────── final ─ records     one process: its partial is whole
+    blocks ─ lines ─ rows ─ partial ─ shuffled                                     a map task
+                           (Hadoop's shuffle: by key)
+    blocks ─ lines ───────────────── unshuffled ─ merge ────── final ─ records     a reduce task
+
+From `partial` on a group is known by `key`: its key columns, encoded and joined by tabs, as they are written.
 """
 
 from collections.abc import Mapping
@@ -41,55 +45,69 @@ def state_columns(name: str, measure: Measure, types: Mapping[str, str]) -> dict
 
 
 def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
-    """One row per group of `source`: its keys and every measure's state."""
-    keys = [f"{_key(key, types[key])} AS {identifier(key)}" for key in plan.group_by]
+    """One row per group of `source`: its `key` and every measure's state."""
+    columns = [f"{_key(key, types[key])} AS {identifier(key)}" for key in plan.group_by]
     rows = Rows(types, _group_name(plan))
-    states = [
-        f"{aggregate} AS {identifier(f'{name}.{state}')}"
+    states = {
+        identifier(f"{name}.{state}"): aggregate
         for name, measure in plan.measures.items()
         for state, aggregate in measure.partial(rows).items()
-    ]
-    return _grouped(plan, keys, states, source)
+    }
+    group_by = f"\nGROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}" if columns else ""
+    groups = _select([*columns, *(f"{aggregate} AS {state}" for state, aggregate in states.items())], source)
+    key = joined([encoded(f"{identifier(key)}::VARCHAR") for key in plan.group_by])
+    return _select([f"{key} AS key", *states], f"(\n{groups}{group_by})")
 
 
-def merge(plan: Plan, types: Mapping[str, str], source: str = "partial") -> str:
+def merge(plan: Plan, types: Mapping[str, str], source: str = "unshuffled") -> str:
     """One row per group of `source`, which holds partials of it: the states merged."""
-    keys = [identifier(key) for key in plan.group_by]
     states = [
         f"{aggregate} AS {identifier(f'{name}.{state}')}"
         for name, measure in plan.measures.items()
         for state, aggregate in measure.merge(state_columns(name, measure, types)).items()
     ]
-    return _grouped(plan, keys, states, source)
+    return _select(["key", *states], source) + "\nGROUP BY key"
 
 
 def final(plan: Plan, types: Mapping[str, str], source: str = "partial") -> str:
-    """The columns of the output, one row per group of `source`: its keys and its measures' values."""
+    """One row per group of `source`, which holds its whole state: its `key` and its measures' values."""
     values = [
         f"{measure.final(state_columns(name, measure, types))} AS {identifier(name)}"
         for name, measure in plan.measures.items()
     ]
-    return "SELECT " + ",\n  ".join([*map(identifier, plan.group_by), *values]) + f"\nFROM {source}"
+    return _select(["key", *values], source)
 
 
 def records(plan: Plan, parts: int, source: str = "final") -> str:
-    """`part` and `record`, the encoded line with its newline, in Hadoop's order of the encoded key in each part."""
-    key, value = (
-        joined([encoded(f"{identifier(name)}::VARCHAR") for name in names])
-        for names in (plan.group_by, plan.measures)
-    )
+    """`part` and `record`, the encoded line with its newline, in Hadoop's order of the key in each part."""
+    value = joined([encoded(f"{identifier(name)}::VARCHAR") for name in plan.measures])
     pieces = ["key"] * bool(plan.group_by) + ["value"] * bool(plan.measures)
     record = f" || {TAB} || ".join(pieces) + f" || {NEWLINE}"
     return (
         f"SELECT part, {record} AS record\n"
-        f"FROM (SELECT ({part('key', parts)})::INTEGER AS part, key, value\n"
-        f"FROM (SELECT {key} AS key,\n  {value} AS value\nFROM {source}))\nORDER BY part, key"
+        f"FROM (SELECT ({part('key', parts)})::INTEGER AS part, key, {value} AS value FROM {source})\n"
+        "ORDER BY part, key"
     )
 
 
-def _grouped(plan: Plan, keys: list[str], states: list[str], source: str) -> str:
-    group_by = f"\nGROUP BY {', '.join(map(str, range(1, len(keys) + 1)))}" if plan.group_by else ""
-    return "SELECT " + ",\n  ".join(keys + states) + f"\nFROM {source}{group_by}"
+def shuffled(states: Mapping[str, str], source: str = "partial") -> str:
+    """`part`, always 0, and `record`, a partial as a line that Hadoop shuffles.  states: column to type."""
+    values = [encoded(f"{identifier(name)}::VARCHAR") for name in states]
+    return f"SELECT 0 AS part, {joined(['key', *values])} || {NEWLINE} AS record\nFROM {source}"
+
+
+def unshuffled(keys: int, states: Mapping[str, str], source: str = "lines") -> str:
+    """Partials again, of the lines that `shuffled` wrote.  keys: how many of their columns are the key."""
+    key = f"array_to_string(fields[1:{max(keys, 1)}], {TAB})"
+    values = [
+        f"nullif(fields[{number}], '\\N')::{type} AS {identifier(name)}"
+        for number, (name, type) in enumerate(states.items(), max(keys, 1) + 1)
+    ]
+    return _select([f"{key} AS key", *values], f"(SELECT string_split(line, {TAB}) AS fields FROM {source})")
+
+
+def _select(columns: list[str], source: str) -> str:
+    return "SELECT " + ",\n  ".join(columns) + f"\nFROM {source}"
 
 
 def _key(name: str, type: str) -> str:

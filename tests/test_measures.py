@@ -77,7 +77,16 @@ def test_without_keys_there_is_one_row_for_no_input() -> None:
     empty = table("nothing", "SELECT NULL::VARCHAR AS k, NULL::VARCHAR AS x WHERE false")
     first = table("first", stages.partial(total, TYPES, empty))
     again = table("again", stages.merge(total, TYPES, first))
-    assert answer(again, total) == ["0\t\\N"]
+    assert answer(again, total) == answer(first, total) == ["0\t\\N"]
+
+
+@given(ROWS)
+def test_partials_survive_the_shuffles_text(rows: list[Row]) -> None:
+    partials = partial_of(rows, "partials")
+    described = CONNECTION.execute(f"DESCRIBE {partials}").fetchall()
+    states = {name: type for name, type, *_ in described if name != "key"}
+    lines = table("lines", f"SELECT rtrim(record, chr(10)) AS line FROM ({stages.shuffled(states, partials)})")
+    assert answer(table("back", stages.unshuffled(1, states, lines))) == answer(partials)
 
 
 @pytest.mark.parametrize(("type", "values", "groups"), [

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs.engines.database import Limits, database, open_rows
+from jobs.database import Limits, database, open_rows
 from jobs.errors import DeclarationError
 from jobs.measures import Count
 from jobs.plan import Plan

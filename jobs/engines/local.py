@@ -13,7 +13,7 @@ from functools import partial
 import duckdb
 
 from jobs import stages
-from jobs.engines.database import Limits, database, default_memory, explain_failure, open_rows
+from jobs.database import Limits, database, default_memory, explain_failure, open_rows
 from jobs.engines.describe import describe
 from jobs.engines.progress import Progress
 from jobs.errors import FaninError
@@ -83,8 +83,8 @@ def query(plan: Plan, types: dict[str, str], parts: int) -> str:
 
 def _columns(connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]) -> list[Mapping[str, str]]:
     final = stages.final(plan, types, f"(\n{stages.partial(plan, types)}\n)")
-    described = connection.execute(f"DESCRIBE {final}").fetchall()
-    return [{"name": name, "type": types.get(name, type)} for name, type, *_ in described]
+    values = {name: type for name, type, *_ in connection.execute(f"DESCRIBE {final}").fetchall()}
+    return [{"name": name, "type": types.get(name) or values[name]} for name in plan.columns]
 
 
 def _write(output: Output, result: Streamable, parts: int, progress: Progress) -> None:

@@ -27,16 +27,17 @@ class Block:
     data: bytes
 
 
-def blocks(read: Callable[[int], bytes], name: str, max_line: int) -> Iterator[Block]:
+def blocks(read: Callable[[int], bytes], name: str, max_line: int, bom: bool = True) -> Iterator[Block]:
     """The blocks of one file, read by `read(size)`, which gives `size` bytes except at the file's end.
 
+    bom: whether a byte order mark at the start is dropped; not where Hadoop has read the file and done so.
     Holds a block and a line of at most `max_line` bytes; a longer one raises FaninError with file and byte.
     """
     size = max(min(BLOCK, max_line), len(BOM))
     rest: list[bytes] = []  # an unfinished line, or one whose \r may be half of \r\n
     start = length = 0  # where rest starts, and its bytes
     chunk = read(size)
-    if chunk.startswith(BOM):
+    if bom and chunk.startswith(BOM):
         chunk, start = chunk[len(BOM) :] or read(size), len(BOM)
     while chunk:
         if rest and rest[-1].endswith(b"\r"):

@@ -50,7 +50,17 @@ class Reading:
         """The text of every block of all sources; their order is that of the sources with one reader only."""
         streams = [partial(self._pieces, source) for source in sources]
         in_turn = (piece for stream in streams for piece in stream())
-        pieces = in_turn if self.readers == 1 else side_by_side(streams, self.readers)
+        return self._counted(in_turn if self.readers == 1 else side_by_side(streams, self.readers))
+
+    def lines(self, stream: IO[bytes], name: str) -> Iterator[str]:
+        """The text of every block of lines that Hadoop has already read out of a file."""
+        return self._counted(
+            Piece(text, len(block.data), len(block.data), replaced)
+            for block in blocks(stream.read, name, self.max_line, bom=False)
+            for text, replaced in [decode(block, self.strict)]
+        )
+
+    def _counted(self, pieces: Iterable[Piece]) -> Iterator[str]:
         try:
             for piece in pieces:
                 self.counters.update(bytes=piece.bytes, read=piece.read, invalid_utf8=piece.replaced)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.places import HdfsPlace, LocalPlace, Place, S3Place, start_hdfs
+from tests import lab
+from tests.storage.places import HdfsPlace, LocalPlace, Place, S3Place
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +25,7 @@ def s3_endpoint() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def hdfs_url() -> str:
-    return start_hdfs()
+    return lab.environment()["FANIN_LAB_HDFS"]
 
 
 @pytest.fixture

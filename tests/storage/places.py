@@ -2,12 +2,9 @@
 
 import os
 import shutil
-import subprocess
 import uuid
 from pathlib import Path
 from typing import Any, Protocol
-
-LAB = Path(__file__).parents[2] / "scripts" / "hadoop-lab"
 
 
 class Place(Protocol):
@@ -116,12 +113,3 @@ def s3_environment(endpoint: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_CONFIG_FILE": os.devnull,
     }
-
-
-def start_hdfs() -> str:
-    """The URL of the lab's HDFS, started if it is not up."""
-    subprocess.run([LAB, "start", "--hdfs-only"], check=True, timeout=280)
-    lines = subprocess.run([LAB, "env"], check=True, capture_output=True, text=True).stdout
-    return subprocess.run(
-        ["bash", "-c", lines + '\nprintf %s "$FANIN_LAB_HDFS"'], check=True, capture_output=True, text=True
-    ).stdout

@@ -1,0 +1,38 @@
+"""The entry of a task on a node: python -m jobs.tasks map|reduce PLAN.json, lines on stdin and stdout."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from jobs.errors import exit_code
+from jobs.plan import Plan
+from jobs.tasks import run
+
+LEAST = 64_000_000
+PYTHON = 200_000_000  # bytes of Python, DuckDB's code, and blocks under way
+
+
+def budget(kind: str) -> int:
+    """DuckDB's bytes in this container: what the JVM beside it and Python leave, as Hadoop's settings say.
+
+    Streaming puts the job's settings into the environment. FANIN_MEMORY, in bytes, has the last word.
+    """
+    if given := os.environ.get("FANIN_MEMORY"):
+        return int(given)
+    container = int(os.environ.get(f"mapreduce_{kind}_memory_mb") or 1024)
+    options = os.environ.get(f"mapreduce_{kind}_java_opts") or os.environ.get("mapred_child_java_opts") or ""  # noqa: SIM112
+    heap = re.search(r"-Xmx(\d+)([mMgG])", options)
+    jvm = int(heap[1]) * (1024 if heap[2] in "gG" else 1) if heap else 200
+    return max(LEAST, (container << 20) - (jvm << 20) - PYTHON)
+
+
+def main(kind: str, file: str) -> None:
+    plan = Plan.from_json(Path(file).read_text())
+    name = os.environ.get("mapreduce_map_input_file") or "standard input"  # noqa: SIM112
+    streams = run.Streams(sys.stdin.buffer, name, sys.stdout.buffer)
+    {"map": run.map, "reduce": run.reduce}[kind](plan, streams, budget(kind))
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code(lambda: main(*sys.argv[1:3])))

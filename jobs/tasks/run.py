@@ -1,0 +1,80 @@
+"""A map or reduce task: lines in, DuckDB in the task's own folder, lines out.
+
+map      input lines ─ lines ─ rows ─ partial ─ shuffled ─> one line per group of the whole split
+reduce   those lines, sorted by key ─ unshuffled ─ merge ─ final ─ records ─> output lines
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import duckdb
+
+from jobs import stages
+from jobs.database import Limits, database, explain_failure, open_rows
+from jobs.plan import Plan
+from jobs.tasks.reporter import Reporter
+from jobs.text.arrow import records
+from jobs.text.sources import Reading
+
+
+@dataclass(frozen=True)
+class Streams:
+    """A task's lines: where they come from, by what name in errors, and where they go."""
+
+    source: IO[bytes]
+    name: str
+    target: IO[bytes]
+
+
+def map(plan: Plan, streams: Streams, memory: int) -> None:
+    """Writes one encoded partial for each group of the source's lines; without keys always exactly one.
+
+    memory: DuckDB's bytes; more spills to the current directory.
+    """
+    with _task(plan, streams, memory) as connection:
+        _write(connection, stages.shuffled(_states(connection)), streams)
+
+
+def reduce(plan: Plan, streams: Streams, memory: int) -> None:
+    """Writes the records of the groups whose partials are the source's lines; none for no line."""
+    with _task(plan, streams, memory) as connection:
+        types = {name: type for name, type, *_ in connection.execute("DESCRIBE rows").fetchall()}
+        whole = (
+            f"WITH unshuffled AS (\n{stages.unshuffled(len(plan.group_by), _states(connection))}\n),\n"
+            f"merged AS (\n{stages.merge(plan, types)}\n),\n"
+            f"final AS (\n{stages.final(plan, types, 'merged')}\n)\n{stages.records(plan, 1)}"
+        )
+        _write(connection, whole, streams)
+
+
+@contextmanager
+def _task(plan: Plan, streams: Streams, memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of one thread with the views lines, rows and partial over the source; counted, and kept alive."""
+    reading = Reading(plan.max_line, plan.strict)
+    with Reporter() as reporter, tempfile.TemporaryDirectory(prefix="spill-", dir=os.curdir) as spill:
+        try:
+            with database(Limits(memory, 1, Path(spill))) as connection:
+                types = open_rows(connection, plan, lambda: reading.lines(streams.source, streams.name))
+                connection.execute(f"CREATE VIEW partial AS {stages.partial(plan, types)}")
+                yield connection
+        except duckdb.Error as error:
+            raise reading.error or explain_failure(error) from error
+        if reading.counters["invalid_utf8"]:
+            reporter.count("invalid_utf8", reading.counters["invalid_utf8"])
+
+
+def _states(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The state columns of a partial, and their types."""
+    described = connection.execute("DESCRIBE partial").fetchall()
+    return {name: type for name, type, *_ in described if name != "key"}
+
+
+def _write(connection: duckdb.DuckDBPyConnection, sql: str, streams: Streams) -> None:
+    for _, _, data in records(connection.sql(sql)):
+        streams.target.write(data)
+    streams.target.flush()
