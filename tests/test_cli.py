@@ -245,14 +245,18 @@ def test_disk_full_while_spilling(big: Path, small_disk: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("after", [0.5, 0.9, 1.4, 2.0])
+@pytest.mark.parametrize("after", [0, 0.3, 0.8, 1.5])
 def test_ctrl_c(big: Path, tmp_path: Path, after: float, number: signal.Signals) -> None:
-    arguments = [command.FANIN, "run", "word_count", *[str(big)] * 5, "-o", str(tmp_path / "out")]
+    """Some time after the run has begun to work, and long before it could end."""
+    arguments = [command.FANIN, "run", "word_count", *[str(big)] * 20, "-o", str(tmp_path / "out")]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not left(tmp_path) and process.poll() is None:
+        time.sleep(0.01)
     time.sleep(after)
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
-    refused(command.Result(process.returncode, out, err.decode()), 128 + number, "interrupted; nothing was published")
+    words = "interrupted; nothing was published"
+    refused(command.Result(process.returncode, out, err.decode()), 128 + number, words)
     assert left(tmp_path) == []
 
 

@@ -67,7 +67,7 @@ class RenamedAttempt:
         except UsageError:  # a rename whose answer was lost is tried again, and then meets itself
             if self._folders.read(join(self._output, MANIFEST), len(manifest)) != manifest:
                 raise
-        self._folders.delete(old)
+        self._discard(old)
 
     def abandon(self) -> None:
         self._folders.delete(self.folder)
@@ -92,9 +92,17 @@ class RenamedAttempt:
         if not self._folders.stat(old):
             return
         if self._folders.stat(self._output):
-            self._folders.delete(old)
+            self._discard(old)
         else:
             self._folders.rename(old, self._output)
+
+    def _discard(self, old: str) -> None:
+        """Removes what was moved aside, under a name that is never put back: half of it must not return."""
+        if self._folders.stat(old):
+            doomed = self._beside("attempt", old.removeprefix(self._beside("old", "")))
+            self._folders.delete(doomed)
+            self._folders.rename(old, doomed)
+            self._folders.delete(doomed)
 
     def _beside(self, kind: str, tag: str) -> str:
         parent, slash, name = self._output.rpartition("/")

@@ -290,7 +290,8 @@ class S3Attempt:
     def abandon(self) -> None:
         if self._made:
             self._storage.abort_uploads(self._output, lambda name: name.endswith("-" + self._short))
-        self._storage.remove([*self._made, self._marker])
+        self._storage.remove(self._made)  # while the marker is there nobody reads what is left of them
+        self._storage.remove([self._marker])
         self._made = []
 
     def _sweep(self, there: list[Entry]) -> list[Entry]:
@@ -300,7 +301,7 @@ class S3Attempt:
         dead = [path for path, (tag, _, _) in tags.items() if is_dead(tag)]
         alive = {short for path, (_, _, short) in tags.items() if path not in dead}
         listed = {file.name for file in self._old.files} if self._old else set()
-        left, leftovers = [], dead
+        left, leftovers = [], []
         for entry in there:
             own = OWN_NAME.fullmatch(base_name(entry.path))
             if entry.path in tags or (own and own["short"] in alive):
@@ -309,8 +310,9 @@ class S3Attempt:
                 leftovers.append(entry.path)
             else:
                 left.append(entry)
-        if leftovers:
-            shorts = {name.rpartition("-")[2] for name in leftovers}
+        if leftovers or dead:
+            shorts = {name.rpartition("-")[2] for name in [*leftovers, *dead]}
             self._storage.abort_uploads(self._output, lambda name: name.rpartition("-")[2] in shorts)
             self._storage.remove(leftovers)
+            self._storage.remove(dead)
         return left

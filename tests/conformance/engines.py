@@ -37,13 +37,16 @@ def streaming(job: str, inputs: Sequence[Path], output: Path, parts: int) -> lis
         "stream.reduce.output": "keyonlytext",
         "stream.map.input.ignoreKey": "true",
     }
+    # Hadoop starts a JVM for each of many small files unless their splits are combined.
+    files = [file for path in inputs for file in path.iterdir()] if inputs[0].is_dir() else []
+    combined = ["-inputformat", "org.apache.hadoop.mapred.lib.CombineTextInputFormat"] if len(files) > 20 else []
     environment = lab.environment()
     task = f"{sys.executable} -m jobs.tasks {{}} {file}"
     command.call(
         "hadoop", "jar", environment["HADOOP_STREAMING_JAR"],
         *(word for name, value in settings.items() for word in ("-D", f"{name}={value}")),
         *(word for path in inputs for word in ("-input", str(path))),
-        "-output", str(output), "-mapper", task.format("map"), "-reducer", task.format("reduce"),
+        *combined, "-output", str(output), "-mapper", task.format("map"), "-reducer", task.format("reduce"),
         "-cmdenv", "FANIN_MEMORY=200000000", env=environment,
     ).ok()  # fmt: skip
     assert (output / "_SUCCESS").exists()

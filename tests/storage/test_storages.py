@@ -2,7 +2,10 @@
 
 import io
 import json
+import signal
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +18,7 @@ from jobs.storage.output import Output
 from jobs.storage.places import storage_of
 from tests import command
 from tests.storage.conftest import KINDS
-from tests.storage.places import Place, S3Place
+from tests.storage.places import LocalPlace, Place, S3Place
 
 BIG = bytes(range(256)) * 4 * 9000 + b"end"  # more than one range of S3, less than two blocks of HDFS
 
@@ -236,6 +239,28 @@ def test_what_a_dead_run_moved_aside_is_put_back(make_place: Callable[[str], Pla
             Output(out(place))
         assert contents(out(place)) == [b"old\n"]
         assert clean(place)
+
+
+def test_half_of_what_was_replaced_never_returns(tmp_path: Path) -> None:
+    """Killed while it removes the old output, which a user then removes the new one of, too."""
+    place = LocalPlace(tmp_path)
+    write(out(place), b"old\n", b"more\n")
+    code = (
+        "import os, shutil, signal, sys\n"
+        "from tests.storage.test_storages import write\n"
+        "def half(folder, ignore_errors):\n"
+        "    if os.path.exists(folder + '/_MANIFEST.json') and 'spill' not in folder:\n"
+        "        os.unlink(folder + '/_MANIFEST.json')\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "shutil.rmtree = half\n"
+        "write(sys.argv[1], b'new', overwrite=True)\n"
+    )
+    assert command.call(sys.executable, "-c", code, out(place)).code == -signal.SIGKILL
+    assert contents(out(place)) == [b"new"]
+    place.delete(out(place))
+    write(out(place), b"next\n")
+    assert contents(out(place)) == [b"next\n"]
+    assert clean(place)
 
 
 # Damage
