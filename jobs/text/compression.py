@@ -13,11 +13,6 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import IO, Protocol
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
 from jobs.errors import FaninError, UsageError
 
 READ = 1 << 18  # compressed bytes read at a time
@@ -65,13 +60,20 @@ class Gunzip:
         return self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
 
 
+def _zstd_decompressor() -> Decompressor:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd  # nodes, which read no files themselves, do without
+    return zstd.ZstdDecompressor()
+
+
 DECOMPRESSORS: dict[str, Callable[[], Decompressor]] = {
     ".gz": Gunzip,
     ".bz2": bz2.BZ2Decompressor,
     ".xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ),
-    ".zst": zstd.ZstdDecompressor,
+    ".zst": _zstd_decompressor,
 }
-ERRORS = (zlib.error, OSError, lzma.LZMAError, zstd.ZstdError)
 
 
 def suffix(name: str) -> str:
@@ -124,7 +126,7 @@ class _Streams(io.RawIOBase):
                 self._fed = self._fed or bool(data)
             try:
                 plain = self._stream.decompress(data, len(buffer))
-            except ERRORS as error:
+            except Exception as error:  # each library has its own
                 raise FaninError(f"{self._name}: not valid {self._end} data: {error}") from error
             if plain:
                 buffer[: len(plain)] = plain
