@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from mrjob.job import MRJob
 
 from jobs.database import parse_size
-from jobs.declared import declared_at
+from jobs.declared import quoting
 from jobs.engines.local import Settings
 from jobs.engines.runner import LocalRunner
-from jobs.errors import DeclarationError, UsageError, exit_code
+from jobs.errors import UsageError, exit_code
 from jobs.measures import Measure
 from jobs.plan import MAX_LINE, Plan
 
@@ -63,18 +63,14 @@ class AggregateJob(MRJob):  # type: ignore[misc]  # mrjob is untyped
 
     def run_job(self) -> None:
         """Runs all of the job; without --output-dir its records go to standard output, once all are there."""
-        try:
-            with self.make_runner() as runner:
-                runner.run()
-                for group in runner.counters():
-                    _warn(group["fanin"], self.options.quiet)
-                if self._should_cat_output():
-                    for chunk in runner.cat_output():
-                        self.stdout.write(chunk)
-                    self.stdout.flush()
-        except DeclarationError as error:
-            place = declared_at(type(self), error.attribute, error.line)
-            raise UsageError(f"{type(self).__name__}.{error.attribute}: {error}{place}") from error
+        with quoting(type(self)), self.make_runner() as runner:
+            runner.run()
+            for group in runner.counters():
+                _warn(group["fanin"], self.options.quiet)
+            if self._should_cat_output():
+                for chunk in runner.cat_output():
+                    self.stdout.write(chunk)
+                self.stdout.flush()
 
     @classmethod
     def run(cls) -> None:

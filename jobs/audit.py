@@ -8,8 +8,6 @@ from jobs.storage.inputs import resolve
 from jobs.storage.manifest import LIMIT, Manifest
 from jobs.storage.places import storage_of
 
-CHUNK = 1 << 20
-
 
 def verify(directory: str) -> str:
     """Reads all of an output directory against its manifest; one line about it, or FaninError on what is wrong."""
@@ -17,10 +15,7 @@ def verify(directory: str) -> str:
     if not inputs.manifests:
         raise UsageError(f"{directory}: has no {MANIFEST}, so there is nothing to verify it against")
     for file in inputs.files:
-        records = 0
-        with file.open() as stream:
-            while chunk := stream.read(CHUNK):
-                records += chunk.count(b"\n")
+        records = sum(chunk.count(b"\n") for chunk in file.chunks())
         if file.listed and records != file.listed.records:
             raise FaninError(f"{file.name}: has {records} records, where the manifest lists {file.listed.records}")
     (manifest,) = inputs.manifests.values()

@@ -5,10 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from jobs import audit
-from jobs.errors import DeclarationError, UsageError, exit_code
+from jobs.errors import UsageError, exit_code
 from jobs.storage.inputs import resolve
-
-CHUNK = 1 << 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,9 +62,8 @@ def _run(options: argparse.Namespace) -> None:
 def _cat(options: argparse.Namespace) -> None:
     for directory in options.directories:
         for file in resolve([directory]).files:
-            with file.open() as stream:
-                while chunk := stream.read(CHUNK):
-                    sys.stdout.buffer.write(chunk)
+            for chunk in file.chunks():
+                sys.stdout.buffer.write(chunk)
 
 
 def _verify(options: argparse.Namespace) -> None:
@@ -81,17 +78,14 @@ def _history(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     from jobs.catalog import find
-    from jobs.declared import declared_at
+    from jobs.declared import quoting
     from jobs.show import describe
 
     kind = find(options.job)
     sys.argv = [f"fanin show {options.job}", *options.arguments]
-    try:
+    with quoting(kind):
         for line in describe(kind()):
             print(line)
-    except DeclarationError as error:
-        place = declared_at(kind, error.attribute, error.line)
-        raise UsageError(f"{kind.__name__}.{error.attribute}: {error}{place}") from error
 
 
 if __name__ == "__main__":

@@ -2,7 +2,22 @@
 
 import ast
 import inspect
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from jobs.errors import DeclarationError, UsageError
+
+
+@contextmanager
+def quoting(kind: type) -> Iterator[None]:
+    """Within, a DeclarationError about the job class `kind` becomes a UsageError that quotes the class's own line."""
+    try:
+        yield
+    except DeclarationError as error:
+        place = declared_at(kind, error.attribute, error.line)
+        raise UsageError(f"{kind.__name__}.{error.attribute}: {error}{place}") from error
 
 
 def declared_at(kind: type, attribute: str, sql_line: int | None = None) -> str:
@@ -18,7 +33,7 @@ def declared_at(kind: type, attribute: str, sql_line: int | None = None) -> str:
             file = inspect.getsourcefile(owner)
         except (OSError, TypeError):
             return ""
-        body = ast.parse(inspect.cleandoc("".join(lines)) if lines[0][:1].isspace() else "".join(lines)).body[0]
+        body = ast.parse(textwrap.dedent("".join(lines))).body[0]
         statement = _declaration(body, attribute)
         if not file or not statement:
             return ""

@@ -16,8 +16,6 @@ from jobs.plan import Plan
 from jobs.storage.inputs import resolve
 from jobs.storage.scratch import scratch
 
-CHUNK = 1 << 20
-
 
 class LocalRunner:
     """Runs one plan once.  output_dir: None for a temporary directory, gone after `cleanup`."""
@@ -39,9 +37,7 @@ class LocalRunner:
         if self._counters is None:
             raise ValueError("run the job before reading its output")
         for file in resolve([self._output]).files:
-            with file.open() as stream:
-                while chunk := stream.read(CHUNK):
-                    yield chunk
+            yield from file.chunks()
 
     def counters(self) -> list[dict[str, dict[str, int]]]:
         """Counters as mrjob gives them: for each step, group to counter to value."""

@@ -33,7 +33,6 @@ class Writer(Protocol):
 class Attempt(Protocol):
     """One attempt at an output: files aside of it, then all of them at once, or none."""
 
-    tag: str
     spill: str | None
     """A local folder, not yet made, that goes with the attempt; None if its storage is not local."""
 

@@ -19,6 +19,7 @@ from jobs.storage.places import storage_of
 from jobs.storage.verified import Verified, published
 
 GLOB = re.compile(r"[*?[]")
+CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class InputFile:
         """Its raw bytes; where a manifest lists it, their size and checksum are verified at the end."""
         raw = self.storage.open(self.entry)
         return cast(IO[bytes], Verified(raw, self.name, self.listed)) if self.listed else raw
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its raw bytes, a piece at a time."""
+        with self.open() as stream:
+            while chunk := stream.read(CHUNK):
+                yield chunk
 
 
 @dataclass(frozen=True)
