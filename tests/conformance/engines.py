@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jobs.catalog import find
+from jobs.engines.bundle import Node, bundle
 from tests import command, lab
 
 Engine = Callable[[str, Sequence[Path], Path, int], list[bytes]]
@@ -23,8 +24,10 @@ def local(job: str, inputs: Sequence[Path], output: Path, parts: int) -> list[by
 
 
 def streaming(job: str, inputs: Sequence[Path], output: Path, parts: int) -> list[bytes]:
-    """Our tasks under the real streaming jar and Hadoop's LocalJobRunner: its reader, partitioner and shuffle."""
+    """Our bundle under the real streaming jar and Hadoop's LocalJobRunner: its reader, partitioner and shuffle."""
     plan = find(job)(args=[]).plan()
+    node = Node(f"{sys.version_info.major}.{sys.version_info.minor}")
+    python = Path(sys.base_prefix) / "bin" / f"python{node.python}"  # it has none of our dependencies
     file = output.with_name("plan.json")
     file.write_text(plan.to_json())
     settings = {
@@ -41,13 +44,14 @@ def streaming(job: str, inputs: Sequence[Path], output: Path, parts: int) -> lis
     files = [file for path in inputs for file in path.iterdir()] if inputs[0].is_dir() else []
     combined = ["-inputformat", "org.apache.hadoop.mapred.lib.CombineTextInputFormat"] if len(files) > 20 else []
     environment = lab.environment()
-    task = f"{sys.executable} -m jobs.tasks {{}} {file}"
+    task = f"env PYTHONPATH=node {python} -m jobs.tasks {{}} {file.name}"
     command.call(
         "hadoop", "jar", environment["HADOOP_STREAMING_JAR"],
         *(word for name, value in settings.items() for word in ("-D", f"{name}={value}")),
+        "-files", str(file), "-archives", f"{bundle(node)}#node",
         *(word for path in inputs for word in ("-input", str(path))),
         *combined, "-output", str(output), "-mapper", task.format("map"), "-reducer", task.format("reduce"),
-        "-cmdenv", "FANIN_MEMORY=200000000", env=environment,
+        "-cmdenv", "FANIN_MEMORY=200000000", env=environment, cwd=output.parent,
     ).ok()  # fmt: skip
     assert (output / "_SUCCESS").exists()
     return parts_of(output, parts)

@@ -1,0 +1,102 @@
+"""The bundle: all that a node needs to run tasks beside its Python, as one archive.
+
+It holds fanin's own modules, and duckdb and arro3-core in the driver's versions, for the nodes' Python and
+architecture. It is kept in the user's cache under the digest of what it was asked to hold.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import jobs
+from jobs.errors import FaninError, UsageError
+
+WHEELS = ("duckdb", "arro3-core")
+PLATFORMS = ("manylinux2014", *(f"manylinux_2_{glibc}" for glibc in range(17, 35)))  # 2.34 is EMR 7's
+ARCHITECTURES = ("x86_64", "aarch64")
+
+
+@dataclass(frozen=True)
+class Node:
+    """What the nodes are.  python: version, as 3.11.  arch: x86_64 or aarch64."""
+
+    python: str = "3.11"
+    arch: str = "x86_64"
+
+    def __post_init__(self) -> None:
+        if self.arch not in ARCHITECTURES:
+            raise UsageError(f"nodes of {self.arch}: must be {' or '.join(ARCHITECTURES)}")
+
+
+def bundle(node: Node, wheels: Path | None = None) -> Path:
+    """The .tar.gz for `node`, made if the cache has none.
+
+    wheels: a folder of wheels to take instead of a package index; it must hold those of duckdb and arro3-core.
+    """
+    needs = [f"{name}=={version(name)}" for name in WHEELS]
+    own = dict(_own_modules())
+    asked = hashlib.sha256(repr((node, needs, sorted(own.items()))).encode()).hexdigest()
+    file = _cache() / f"bundle-{asked[:16]}.tar.gz"
+    if not file.exists():
+        with tempfile.TemporaryDirectory(prefix="fanin-wheels-") as folder:
+            _download(needs, node, wheels, Path(folder))
+            members = own | {name: data for wheel in Path(folder).glob("*.whl") for name, data in _unzipped(wheel)}
+        _write(file, members.items())
+    return file
+
+
+def _own_modules() -> Iterator[tuple[str, bytes]]:
+    root = Path(jobs.__path__[0])
+    for file in sorted(root.rglob("*.py")):
+        yield f"jobs/{file.relative_to(root).as_posix()}", file.read_bytes()
+
+
+def _download(needs: list[str], node: Node, wheels: Path | None, folder: Path) -> None:
+    place = ["--no-index", "--find-links", str(wheels)] if wheels else []
+    platforms = [word for name in PLATFORMS for word in ("--platform", f"{name}_{node.arch}")]
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
+        *("--only-binary", ":all:", "--python-version", node.python, "--dest", str(folder)),
+        *(*platforms, *place, *needs),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip() or "pip said nothing").splitlines()[-1]
+        raise FaninError(
+            f"the bundle for nodes of Python {node.python}, {node.arch}: {', '.join(needs)} cannot be had"
+            f" from {wheels or 'the package index'}: {last}"
+        )
+
+
+def _unzipped(wheel: Path) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if not name.endswith("/"):
+                yield name, archive.read(name)
+
+
+def _write(file: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    """The archive, the same bytes for the same members; complete under its name or not there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as partial:
+        packed = gzip.GzipFile(fileobj=partial, mode="wb", filename="", mtime=0, compresslevel=6)
+        with packed, tarfile.open(fileobj=packed, mode="w") as archive:
+            for name, data in sorted(members):
+                info = tarfile.TarInfo(name)
+                info.size, info.mode = len(data), 0o755 if name.endswith(".so") else 0o644
+                archive.addfile(info, io.BytesIO(data))
+    os.replace(partial.name, file)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fanin" / "bundles"
