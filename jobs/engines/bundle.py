@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import jobs
 from jobs.errors import FaninError, UsageError
 
 WHEELS = ("duckdb", "arro3-core")
@@ -56,7 +55,7 @@ def bundle(node: Node, wheels: Path | None = None) -> Path:
 
 
 def _own_modules() -> Iterator[tuple[str, bytes]]:
-    root = Path(jobs.__path__[0])
+    root = Path(__file__).resolve().parents[1]
     for file in sorted(root.rglob("*.py")):
         yield f"jobs/{file.relative_to(root).as_posix()}", file.read_bytes()
 
