@@ -34,7 +34,10 @@ def check(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
     Its functions are looked up by name, as written; its operators are those of the plan that DuckDB would run.
     Raises UsageError, or duckdb.Error where the SQL itself is wrong.
     """
-    _check_functions(connection, _select(connection, rows))
+    tree = _select(connection, rows)
+    if "blocks" in _tables(tree):
+        raise UsageError("not row-wise: it reads blocks; lines is all it may read")
+    _check_functions(connection, tree)
     connection.execute("SET disabled_optimizers = 'in_clause'")  # it makes a join of x IN (many constants)
     try:
         plans = connection.execute(f"EXPLAIN (FORMAT json) {rows}").fetchall()
@@ -88,19 +91,27 @@ def _parsed(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
     return json.loads(row[0]) if row else {}
 
 
-def _calls(node: Any) -> Iterator[tuple[str, int]]:
+def _calls(tree: Any) -> Iterator[tuple[str, int]]:
     """(name, number of arguments) of every function in a syntax tree, and every bare name, as if called."""
-    if isinstance(node, list):
-        for child in node:
-            yield from _calls(child)
-    elif isinstance(node, dict):
+    for node in _nodes(tree):
         if name := node.get("function_name"):
             yield str(name).lower(), len(node.get("arguments", ()))
-        names = node.get("column_names")
-        if node.get("class") == "COLUMN_REF" and names and len(names) == 1 and names[0].lower() in CLOCK_KEYWORDS:
-            yield names[0].lower(), 0
-        for child in node.values():
-            yield from _calls(child)
+        names = [str(name).lower() for name in node.get("column_names") or ()]
+        if node.get("class") == "COLUMN_REF" and len(names) == 1 and names[0] in CLOCK_KEYWORDS:
+            yield names[0], 0
+
+
+def _tables(tree: Any) -> set[str]:
+    """The names of the tables that a syntax tree reads."""
+    return {str(node["table_name"]).lower() for node in _nodes(tree) if node.get("type") == "BASE_TABLE"}
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a JSON value."""
+    if isinstance(tree, dict):
+        yield tree
+    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _nodes(child)
 
 
 def _operators(plan: Any) -> Iterator[str]:

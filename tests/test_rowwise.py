@@ -47,6 +47,7 @@ REFUSED = {
     "materialised with": ("WITH x AS MATERIALIZED (SELECT line FROM lines) SELECT * FROM x", "materialised WITH"),
     "no input": ("SELECT 1 AS x", "SELECT without lines"),
     "never true": ("SELECT line FROM lines WHERE false", "never true"),
+    "blocks, which splits cut": ("SELECT length(block) AS n FROM blocks", "it reads blocks; lines is all it may read"),
     "another input": ("SELECT * FROM range(3)", "range"),
     "random": ("SELECT random() AS r FROM lines", "random"),
     "random in a filter": ("SELECT line FROM lines WHERE random() < 0.5", "random"),
