@@ -10,7 +10,7 @@ from jobs import AggregateJob, Count
 # What Hadoop's own WordCount takes (Java's StringTokenizer): runs of anything but space, tab, \n, \r, form feed.
 HADOOP = r"string_split(replace(replace(line, E'\t', ' '), E'\f', ' '), ' ')"
 # Letters, with the marks that go with them, and digits; lower-cased character by character.
-LETTERS = r"regexp_extract_all(lower(line), '[\p{L}\p{M}\p{N}]+')"
+LETTERS = r"regexp_extract_all(lower(line), '[\p{L}\p{M}\p{Nd}]+')"
 
 
 class WordCount(AggregateJob):

@@ -88,10 +88,10 @@ def test_reducers_are_parts(text: Path, tmp_path: Path) -> None:
 
 def test_words_of_letters(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
-    text.write_text("Don't STOP, naïve cafe\u0301! ÄÖ 42nd\nİstanbul ǅ 日本語\n")
+    text.write_text("Don't STOP, naïve cafe\u0301! ÄÖ 42nd\nİstanbul ǅ 日本語 x²y ٣\n")
     out = command.run("run", "word_count", "--words", "letters", str(text)).ok().out.decode()
     found = [line.split("\t")[0] for line in out.splitlines()]
-    expected = ["42nd", "cafe\u0301", "don", "naïve", "stop", "t", "äö", "istanbul", "ǆ", "日本語"]
+    expected = ["42nd", "cafe\u0301", "don", "naïve", "stop", "t", "äö", "istanbul", "ǆ", "日本語", "x", "y", "٣"]
     assert found == sorted(expected, key=str.encode)
 
 
