@@ -9,7 +9,7 @@ from jobs.database import parse_size
 from jobs.declared import quoting
 from jobs.engines.local import Settings
 from jobs.engines.runner import LocalRunner
-from jobs.errors import UsageError, exit_code
+from jobs.errors import DeclarationError, UsageError, exit_code
 from jobs.measures import Measure
 from jobs.plan import MAX_LINE, Plan
 
@@ -45,6 +45,8 @@ class AggregateJob(MRJob):  # type: ignore[misc]  # mrjob is untyped
     def plan(self) -> Plan:
         """What this job declares, with its options applied."""
         kind = type(self)
+        if isinstance(self.group_by, str):
+            raise DeclarationError("group_by", f"{self.group_by!r} is a text, not a list of columns")
         return Plan(
             job=f"{kind.__module__}:{kind.__qualname__}",
             rows=self.rows,

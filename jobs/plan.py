@@ -32,6 +32,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measures", MappingProxyType(dict(self.measures)))
+        for name, measure in self.measures.items():
+            if not isinstance(measure, Measure):
+                raise DeclarationError(
+                    "measures", f"{name}: {measure!r} is no measure; write Count(), Sum(column) or another"
+                )
         if not self.rows.strip():
             raise DeclarationError("rows", "empty; it is the SELECT that makes rows of lines")
         if not self.columns:

@@ -8,13 +8,14 @@
 From `partial` on a group is known by `key`: its key columns, encoded and joined by tabs, as they are written.
 """
 
+import re
 from collections.abc import Mapping
 
 from jobs.errors import DeclarationError, UsageError
 from jobs.measures import Measure, Rows
 from jobs.plan import Plan
 from jobs.sql import identifier, literal
-from jobs.text.numbers import FLOATS
+from jobs.text import numbers
 from jobs.text.partition import part
 from jobs.text.records import NEWLINE, TAB, encoded, joined
 
@@ -22,8 +23,7 @@ from jobs.text.records import NEWLINE, TAB, encoded, joined
 LINES = f"SELECT unnest(split) AS line FROM (SELECT string_split(block, {NEWLINE}) AS split FROM blocks)"
 
 # Types whose equal values have one text. Others are grouped by their text: 1 month equals 30 days, say.
-ONE_TEXT = ("VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP", "TIME", "DECIMAL(")
-ONE_TEXT_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+ONE_TEXT = {*numbers.INTEGERS, "VARCHAR", "BOOLEAN", "DATE", "TIME", "TIMESTAMP"}
 
 
 def check(plan: Plan, types: Mapping[str, str]) -> None:
@@ -44,9 +44,15 @@ def state_columns(name: str, measure: Measure, types: Mapping[str, str]) -> dict
     return {state: identifier(f"{name}.{state}") for state in short}
 
 
+def value_column(name: str) -> str:
+    """The quoted name of a measure's finished value; no measure's name can be that of a stage's own column."""
+    return identifier(f"{name} value")
+
+
 def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
     """One row per group of `source`: its `key` and every measure's state."""
-    columns = [f"{_key(key, types[key])} AS {identifier(key)}" for key in plan.group_by]
+    keys = [identifier(f"key {number}") for number, _ in enumerate(plan.group_by)]
+    columns = [f"{_key(key, types[key])} AS {name}" for key, name in zip(plan.group_by, keys, strict=True)]
     rows = Rows(types, _group_name(plan))
     states = {
         identifier(f"{name}.{state}"): aggregate
@@ -55,7 +61,7 @@ def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
     }
     group_by = f"\nGROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}" if columns else ""
     groups = _select([*columns, *(f"{aggregate} AS {state}" for state, aggregate in states.items())], source)
-    key = joined([encoded(f"{identifier(key)}::VARCHAR") for key in plan.group_by])
+    key = joined([encoded(f"{key}::VARCHAR") for key in keys])
     return _select([f"{key} AS key", *states], f"(\n{groups}{group_by})")
 
 
@@ -72,7 +78,7 @@ def merge(plan: Plan, types: Mapping[str, str], source: str = "unshuffled") -> s
 def final(plan: Plan, types: Mapping[str, str], source: str = "partial") -> str:
     """One row per group of `source`, which holds its whole state: its `key` and its measures' values."""
     values = [
-        f"{measure.final(state_columns(name, measure, types))} AS {identifier(name)}"
+        f"{measure.final(state_columns(name, measure, types))} AS {value_column(name)}"
         for name, measure in plan.measures.items()
     ]
     return _select(["key", *values], source)
@@ -80,7 +86,7 @@ def final(plan: Plan, types: Mapping[str, str], source: str = "partial") -> str:
 
 def records(plan: Plan, parts: int, source: str = "final") -> str:
     """`part` and `record`, the encoded line with its newline, in Hadoop's order of the key in each part."""
-    value = joined([encoded(f"{identifier(name)}::VARCHAR") for name in plan.measures])
+    value = joined([encoded(f"{value_column(name)}::VARCHAR") for name in plan.measures])
     pieces = ["key"] * bool(plan.group_by) + ["value"] * bool(plan.measures)
     record = f" || {TAB} || ".join(pieces) + f" || {NEWLINE}"
     return (
@@ -112,9 +118,9 @@ def _select(columns: list[str], source: str) -> str:
 
 def _key(name: str, type: str) -> str:
     column = identifier(name)
-    if type in FLOATS:
+    if type in numbers.FLOATS:
         return f"CASE WHEN isnan({column}) THEN 'nan' ELSE ({column} + 0)::VARCHAR END"  # -0.0 + 0 is 0.0
-    one_text = type.startswith(ONE_TEXT) or type.removeprefix("U") in ONE_TEXT_INTEGERS
+    one_text = type in ONE_TEXT or re.fullmatch(r"DECIMAL\(\d+,\d+\)", type)
     return column if one_text else f"{column}::VARCHAR"
 
 

@@ -102,6 +102,13 @@ def test_a_users_own_job(tmp_path: Path, text: Path) -> None:
     assert by_file == by_script == b"7\t2\n"
 
 
+def test_no_name_of_a_column_is_special(tmp_path: Path) -> None:
+    (tmp_path / "my_job.py").write_text(JOB_FILE)
+    odd = command.run("run", "my_job.py:OddNames", "-", input=b"a\na\n1\n", cwd=tmp_path).ok().out
+    assert odd == b"1\tb\tc\t1\t1\t7\t1\t7\na\tb\tc\t2\t2\t14\t2\t14\n"
+    assert command.run("run", "my_job.py:OddMeasures", "-", input=b"1\n5\n", cwd=tmp_path).ok().out == b"2\t6\n"
+
+
 def test_show() -> None:
     shown = command.run("show", "word_count", "--words", "letters").ok().out.decode()
     for part in (
@@ -177,6 +184,8 @@ def test_usage_errors(arguments: list[str], words: str, tmp_path: Path) -> None:
     ("my_job.py:Misspelt", r"(?s)Misspelt\.rows: .*lenght.*my_job\.py:18: .*lenght\(line\) AS n"),
     ("my_job.py:NoColumn", r"(?s)NoColumn\.group_by: no column 'm' in rows, which yields: n.*my_job\.py:25: group_by"),
     ("my_job.py:NoMeasureColumn", r"(?s)measures: total: no column 'x'.*my_job\.py:31: measures"),
+    ("my_job.py:NoMeasure", r"(?s)NoMeasure\.measures: n: 'count' is no measure.*my_job\.py:\d+: measures"),
+    ("my_job.py:TextAsKeys", r"(?s)TextAsKeys\.group_by: 'line' is a text, not a list.*my_job\.py:\d+: group_by"),
     ("my_job.py:NotRowwise", r"(?s)NotRowwise\.rows: not row-wise: LIMIT.*my_job\.py:35: rows"),
 ])  # fmt: skip
 @pytest.mark.usefixtures("text")

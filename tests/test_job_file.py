@@ -52,6 +52,29 @@ class Sales(AggregateJob):
     measures = {"total": Sum("amount", scale=2)}
 
 
+class OddNames(AggregateJob):
+    """Names that the stages use, too."""
+
+    rows = """SELECT line AS key, 'b' AS part, 'c' AS "n.n", '7' AS lines FROM lines"""
+    group_by = ["key", "part", "n.n"]
+    measures = {"value": Count(), "n": Count(), "record": Sum("lines"), "final": Count(), "rows": Sum("lines")}
+
+
+class OddMeasures(AggregateJob):
+    rows = "SELECT line AS x FROM lines"
+    measures = {"key": Count(), "part": Sum("x")}
+
+
+class NoMeasure(AggregateJob):
+    rows = "SELECT line FROM lines"
+    measures = {"n": "count"}
+
+
+class TextAsKeys(AggregateJob):
+    rows = "SELECT line FROM lines"
+    group_by = "line"
+
+
 if __name__ == "__main__":
     Lengths.run()
 '''

@@ -92,13 +92,17 @@ def test_partials_survive_the_shuffles_text(rows: list[Row]) -> None:
 @pytest.mark.parametrize(("type", "values", "groups"), [
     ("DOUBLE", "(0.0), (-0.0), ('NaN'), (-'NaN'::DOUBLE), (0.5)", ["0.0", "0.5", "nan"]),
     ("INTERVAL", "('1 month'), ('30 days'), ('720 hours')", ["1 month", "30 days", "720:00:00"]),
+    ("TIMETZ", "('12:00:00+00'), ('13:00:00+01')", ["12:00:00+00", "13:00:00+01"]),
+    ("VARCHAR[]", "(['a', 'b']), (['a, b']), (['a', 'b'])", None),
+    ("DECIMAL(5,2)", "(1.5), (1.50), (10)", ["1.50", "10.00"]),
     ("INTEGER", "(10), (9), (-1), (NULL)", ["-1", "10", "9", "\\N"]),
 ])  # fmt: skip
-def test_groups_are_those_of_the_written_text(type: str, values: str, groups: list[str]) -> None:
+def test_groups_are_those_of_the_written_text(type: str, values: str, groups: list[str] | None) -> None:
     one_key = plan(("k",), n=Count())
     table("typed", f"SELECT v::{type} AS k FROM (VALUES {values}) t(v)")
     table("grouped", stages.partial(one_key, {"k": type}, "typed"))
-    assert [record.split("\t")[0] for record in answer("grouped", one_key, {"k": type})] == groups
+    found = [record.split("\t")[0] for record in answer("grouped", one_key, {"k": type})]
+    assert found == groups if groups else len(set(found)) == len(found)
 
 
 def test_a_plan_travels_as_json() -> None:

@@ -84,7 +84,7 @@ def query(plan: Plan, types: dict[str, str], parts: int) -> str:
 def _columns(connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]) -> list[Mapping[str, str]]:
     final = stages.final(plan, types, f"(\n{stages.partial(plan, types)}\n)")
     values = {name: type for name, type, *_ in connection.execute(f"DESCRIBE {final}").fetchall()}
-    return [{"name": name, "type": types.get(name) or values[name]} for name in plan.columns]
+    return [{"name": name, "type": types.get(name) or values[f"{name} value"]} for name in plan.columns]
 
 
 def _write(output: Output, result: Streamable, parts: int, progress: Progress) -> None:
