@@ -30,3 +30,17 @@ def test_nothing_is_left_of_a_spill(tmp_path: Path) -> None:
     command.run("run", "word_count", str(file), "-o", str(tmp_path / "out"), "--memory", "64MB").ok()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "words.txt"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_MANIFEST.json", "_SUCCESS", "part-00000"]
+
+
+def test_many_threads_and_readers_give_the_same_bytes(tmp_path: Path) -> None:
+    """Eight threads take two readers, which read side by side."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number}.txt").write_text("".join(f"word{i % (number + 50)} é\n" for i in range(20_000)))
+    for threads in ("1", "8"):
+        out = str(tmp_path / threads)
+        command.run("run", "word_count", str(folder), "-o", out, "--threads", threads, "--parts", "3").ok()
+    parts = [[(tmp_path / threads / f"part-0000{i}").read_bytes() for i in range(3)] for threads in ("1", "8")]
+    assert parts[0] == parts[1]
+    assert sum(map(len, parts[0])) > 0
