@@ -1,5 +1,6 @@
 """One body for all storages: list, open, write aside, publish whole, and refuse what is not as published."""
 
+import errno
 import io
 import json
 import signal
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import FaninError, UsageError
-from jobs.storage import owners
-from jobs.storage.base import MANIFEST, SUCCESS, join
+from jobs.storage import local, owners
+from jobs.storage.base import MANIFEST, SUCCESS, join, writing_failed
 from jobs.storage.inputs import resolve
 from jobs.storage.manifest import File, Manifest
 from jobs.storage.output import Output
@@ -341,3 +342,41 @@ def test_inputs_and_outputs_mix(
     told = command.run("history", output + "2").ok().out.decode()
     for piece in (output, "in/one.txt, 13 bytes", "in/two.txt", "records 4", "--parts 2"):
         assert piece in told
+
+
+# Much, and too much
+
+
+@pytest.mark.slow
+def test_more_objects_than_a_page_lists(make_place: Callable[[str], Place]) -> None:
+    place = make_place("s3")
+    for number in range(1050):
+        place.write(join(place.root, f"in/{number}.txt"), b"word\n")
+    assert len(resolve([join(place.root, "in")]).files) == 1050
+    assert command.run("run", "word_count", join(place.root, "in")).ok().out == b"word\t1050\n"
+
+
+def test_a_disk_that_fills_at_any_byte_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real disks fill by pages (test_faults); here the room ends at each byte of parts, marker and manifest."""
+    real, room = local._Writer.write, [0]
+
+    def limited(self: local._Writer, data: bytes | memoryview) -> int:
+        written = real(self, memoryview(data)[: room[0]])
+        room[0] -= written
+        if written < len(data):
+            raise writing_failed("out", OSError(errno.ENOSPC, "No space left on device"))
+        return written
+
+    place = LocalPlace(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(local._Writer, "write", limited)
+        for size in range(10_000):
+            room[0] = size
+            try:
+                write(out(place), b"one\n", b"two\nthree\n")
+                break
+            except FaninError as error:
+                assert "disk full" in str(error)
+            assert place.names(place.root) == []
+    assert size > 500
+    assert contents(out(place)) == [b"one\n", b"two\nthree\n"]
