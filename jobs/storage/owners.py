@@ -7,7 +7,6 @@ attempt counts as dead a week after it began.
 
 import os
 import re
-import secrets
 import socket
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ TAG = re.compile(r"([0-9a-z]+)-([0-9]+)-([0-9]+)-([0-9]+)-([0-9a-f]{8})")
 def new_tag() -> str:
     """A tag for an attempt of this process: universe-pid-start-epoch-random."""
     pid = os.getpid()
-    return f"{_universe()}-{pid}-{_start(pid)}-{int(time.time())}-{secrets.token_hex(4)}"
+    return f"{_universe()}-{pid}-{_start(pid)}-{int(time.time())}-{os.urandom(4).hex()}"
 
 
 def is_dead(tag: str) -> bool:
