@@ -10,8 +10,11 @@ from tests.conformance.cases import CASES, NOT_ON_HADOOP
 from tests.conformance.engines import ENGINES
 
 MARKS = {"local": [], "streaming": [pytest.mark.hadoop, pytest.mark.slow]}
+LARGE = [pytest.mark.slow]
 MATRIX = [
-    pytest.param(engine, name, parts, marks=MARKS[engine], id=f"{engine}-{name}-{parts}")
+    pytest.param(
+        engine, name, parts, marks=MARKS[engine] + LARGE * name.startswith("50 MB"), id=f"{engine}-{name}-{parts}"
+    )
     for engine in ENGINES
     for name in CASES
     for parts in (1, 7)

@@ -13,6 +13,8 @@ from jobs.errors import FaninError, UsageError
 from jobs.word_count import WordCount
 from tests import command
 
+pytestmark = pytest.mark.slow
+
 HERE = Node(python=f"{sys.version_info.major}.{sys.version_info.minor}")
 
 

@@ -123,6 +123,7 @@ def test_every_file_and_folder_is_synced_before_the_rename_that_publishes(tmp_pa
     assert str(tmp_path) in [path for i, path in synced if i > rename]
 
 
+@pytest.mark.slow
 def test_two_runs_to_one_name_at_once(tmp_path: Path) -> None:
     place = LocalPlace(tmp_path)
     records = undisturbed(place)
