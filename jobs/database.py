@@ -13,7 +13,7 @@ from jobs import stages
 from jobs.errors import DeclarationError, FaninError, UsageError
 from jobs.plan import Plan
 from jobs.rowwise import check
-from jobs.text.arrow import BlockStream
+from jobs.text.arrow import BlockStream, StreamFailed
 
 UNITS = {"": 1, "B": 1} | {
     name + end: base**power
@@ -91,7 +91,7 @@ def open_rows(
     return types
 
 
-def explain_failure(error: duckdb.Error) -> FaninError:
+def explain_failure(error: duckdb.Error | StreamFailed) -> FaninError:
     """A failure inside DuckDB in the job's terms."""
     text = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error)).strip()
     if isinstance(error, duckdb.OutOfMemoryException):

@@ -3,7 +3,6 @@
 files ── blocks ──> DuckDB: lines, rows, partial, final, records ──> part files ── manifest ── publish
 """
 
-import errno
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,11 +15,11 @@ from jobs import stages
 from jobs.database import Limits, database, default_memory, explain_failure, open_rows
 from jobs.engines.describe import describe
 from jobs.engines.progress import Progress
-from jobs.errors import FaninError
 from jobs.plan import Plan
+from jobs.storage.base import writing_failed
 from jobs.storage.inputs import InputFile, Inputs
 from jobs.storage.output import Output, PartWriter
-from jobs.text.arrow import Streamable, records
+from jobs.text.arrow import Streamable, StreamFailed, records
 from jobs.text.sources import Reading
 
 
@@ -60,14 +59,10 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
             output.publish(
                 partial(describe, plan, inputs, arguments=settings.arguments, columns=columns, counters=counters)
             )
-    except (duckdb.Error, OSError) as error:
-        if reading.error:
-            raise reading.error from None
-        if isinstance(error, duckdb.Error):
-            raise explain_failure(error) from error
-        if error.errno == errno.ENOSPC:
-            raise FaninError(f"{path}: disk full; free room there, or write elsewhere") from error
-        raise
+    except (duckdb.Error, StreamFailed) as error:
+        raise reading.error or explain_failure(error) from error
+    except OSError as error:
+        raise writing_failed(path, error) from error
     finally:
         progress.end()
     return counters

@@ -38,7 +38,7 @@ class InputFile:
     @property
     def size(self) -> int | None:
         """Its bytes, compressed if it is; None where only reading tells."""
-        return self.entry.size or None
+        return None if self.name == STDIN else self.entry.size
 
     def open(self) -> IO[bytes]:
         """Its raw bytes; where a manifest lists it, their size and checksum are verified at the end."""

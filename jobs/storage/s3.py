@@ -129,7 +129,7 @@ class S3:
 
     def _call(self, path: str, operation: str, **arguments: Any) -> Any:
         """One request; its failure in a user's words. botocore has tried it again where that helps."""
-        from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return getattr(self.client, operation)(Bucket=self._bucket, **arguments)
@@ -143,8 +143,6 @@ class S3:
                 raise FileExistsError(path) from error
             message = error.response["Error"].get("Message", "")
             raise FaninError(f"{path}: S3 refuses {operation}: {code}: {message}") from error
-        except ReadTimeoutError:
-            raise
         except BotoCoreError as error:
             raise FaninError(f"{path}: S3 cannot be reached for {operation}: {error}") from error
 
@@ -258,7 +256,8 @@ class S3Attempt:
         self.spill: str | None = None
         self._short = self.tag[-8:] + f"{random.getrandbits(32):08x}"
         self._made: list[str] = []
-        there = storage.list(output) if storage.stat(output) else []
+        self._undecided = False  # whether nobody knows if the manifest was put
+        there = storage.list(output)
         old = storage.read(join(output, MANIFEST), 1 << 30)
         self._old = Manifest.from_json(old, output) if old else None
         self._old_etag = next((e.version[5:] for e in there if base_name(e.path) == MANIFEST), None)
@@ -275,19 +274,33 @@ class S3Attempt:
         return name, _Writer(self._storage, self._made[-1])
 
     def publish(self, manifest: bytes) -> None:
-        condition = {"IfMatch": self._old_etag} if self._old_etag else {"IfNoneMatch": "*"}
+        self._undecided = True
         try:
-            self._storage.put(join(self._output, MANIFEST), manifest, **condition)
-        except (FileExistsError, FileNotFoundError):
-            # A PUT whose answer was lost is tried again, and then meets itself.
-            if self._storage.read(join(self._output, MANIFEST), len(manifest)) != manifest:
-                raise UsageError(f"{self._output}: another run has published it") from None
+            won = self._commit(manifest)
+        except FaninError as error:
+            raise FaninError(f"{error}; whether {self._output} was published is not known") from error
+        self._undecided = False
+        if not won:
+            raise UsageError(f"{self._output}: another run has published it")
         self._made = []
         self._storage.put(join(self._output, SUCCESS), b"")
         replaced = [join(self._output, file.name) for file in self._old.files] if self._old else []
         self._storage.remove([self._marker, *replaced])
 
+    def _commit(self, manifest: bytes) -> bool:
+        """The conditional PUT; whether the manifest that is there now is this one."""
+        path = join(self._output, MANIFEST)
+        condition = {"IfMatch": self._old_etag} if self._old_etag else {"IfNoneMatch": "*"}
+        try:
+            self._storage.put(path, manifest, **condition)
+            return True
+        except (FileExistsError, FileNotFoundError):
+            # A PUT whose answer was lost is tried again, and then meets itself.
+            return self._storage.read(path, len(manifest)) == manifest
+
     def abandon(self) -> None:
+        if self._undecided:
+            return  # the marker stays: the next run keeps what a manifest lists, and removes the rest
         if self._made:
             self._storage.abort_uploads(self._output, lambda name: name.endswith("-" + self._short))
         self._storage.remove(self._made)  # while the marker is there nobody reads what is left of them

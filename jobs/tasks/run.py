@@ -18,7 +18,7 @@ from jobs import stages
 from jobs.database import Limits, database, explain_failure, open_rows
 from jobs.plan import Plan
 from jobs.tasks.reporter import Reporter
-from jobs.text.arrow import records
+from jobs.text.arrow import StreamFailed, records
 from jobs.text.sources import Reading
 
 
@@ -36,14 +36,13 @@ def map(plan: Plan, streams: Streams, memory: int) -> None:
 
     memory: DuckDB's bytes; more spills to the current directory.
     """
-    with _task(plan, streams, memory) as connection:
+    with _task(plan, streams, memory) as (connection, _):
         _write(connection, stages.shuffled(_states(connection)), streams)
 
 
 def reduce(plan: Plan, streams: Streams, memory: int) -> None:
     """Writes the records of the groups whose partials are the source's lines; none for no line."""
-    with _task(plan, streams, memory) as connection:
-        types = {name: type for name, type, *_ in connection.execute("DESCRIBE rows").fetchall()}
+    with _task(plan, streams, memory) as (connection, types):
         whole = (
             f"WITH unshuffled AS (\n{stages.unshuffled(len(plan.group_by), _states(connection))}\n),\n"
             f"merged AS (\n{stages.merge(plan, types)}\n),\n"
@@ -53,16 +52,16 @@ def reduce(plan: Plan, streams: Streams, memory: int) -> None:
 
 
 @contextmanager
-def _task(plan: Plan, streams: Streams, memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of one thread with the views lines, rows and partial over the source; counted, and kept alive."""
+def _task(plan: Plan, streams: Streams, memory: int) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, str]]]:
+    """A DuckDB of one thread with the views lines, rows and partial over the source, and the types of rows."""
     reading = Reading(plan.max_line, plan.strict)
     with Reporter() as reporter, tempfile.TemporaryDirectory(prefix="spill-", dir=os.curdir) as spill:
         try:
             with database(Limits(memory, 1, Path(spill))) as connection:
                 types = open_rows(connection, plan, lambda: reading.lines(streams.source, streams.name))
                 connection.execute(f"CREATE VIEW partial AS {stages.partial(plan, types)}")
-                yield connection
-        except duckdb.Error as error:
+                yield connection, types
+        except (duckdb.Error, StreamFailed) as error:
             raise reading.error or explain_failure(error) from error
         if reading.counters["invalid_utf8"]:
             reporter.count("invalid_utf8", reading.counters["invalid_utf8"])

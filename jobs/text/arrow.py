@@ -21,6 +21,10 @@ class Streamable(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any: ...
 
 
+class StreamFailed(Exception):
+    """A query failed behind the first batch of its result."""
+
+
 class BlockStream:
     """An Arrow source of one column, `block`, from `texts()`, called anew each time a query reads the source."""
 
@@ -86,7 +90,7 @@ def records(result: Streamable) -> Iterator[tuple[int, int, memoryview]]:
     while True:
         batch = _CArray()
         if stream.get_next(stream, batch):
-            raise OSError((stream.get_last_error(stream) or b"the result stream failed").decode())
+            raise StreamFailed((stream.get_last_error(stream) or b"the result stream failed").decode())
         if not batch.release:
             return
         try:

@@ -17,6 +17,7 @@ from jobs.storage.inputs import resolve
 from jobs.storage.manifest import File, Manifest
 from jobs.storage.output import Output
 from jobs.storage.places import storage_of
+from jobs.storage.s3 import S3
 from tests import command
 from tests.storage.conftest import KINDS
 from tests.storage.places import LocalPlace, Place, S3Place
@@ -203,6 +204,30 @@ def test_of_two_at_once_one_wins_and_one_says_so(place: Place) -> None:
     assert contents(out(place)) == [b"second\n"]
     assert len(visible(place)) == 1
     assert clean(place)
+
+
+def test_a_publication_whose_answers_are_all_lost_is_whole(make_place: Callable[[str], Place]) -> None:
+    """Nobody can tell the run whether its manifest was put; it must not take the parts away from under it."""
+    place = make_place("s3")
+    real = S3.put
+    for takes_effect in (True, False):
+
+        def lost(self: S3, path: str, data: bytes, *, took: bool = takes_effect, **conditions: str) -> None:
+            if not path.endswith(MANIFEST) or took:
+                real(self, path, data, **conditions)
+            if path.endswith(MANIFEST):
+                raise FaninError("no answer")
+
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(FaninError, match="not known"):
+            patch.setattr(S3, "put", lost)
+            write(out(place), b"one\n", b"two\n")
+        if takes_effect:
+            assert contents(out(place)) == [b"one\n", b"two\n"]
+        else:
+            with pytest.raises(UsageError, match="is not finished"):
+                resolve([out(place)])
+        for name in place.names(out(place)):
+            place.delete(join(out(place), name))
 
 
 # Leftovers
