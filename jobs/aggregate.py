@@ -1,20 +1,18 @@
 """AggregateJob: an mrjob job class that only declares. Its Plan says it all; an engine runs the Plan."""
 
-import sys
 from collections.abc import Mapping, Sequence
-
-from mrjob.job import MRJob
+from typing import Any
 
 from jobs.database import parse_size
-from jobs.declared import quoting
 from jobs.engines.local import Settings
 from jobs.engines.runner import LocalRunner
-from jobs.errors import DeclarationError, UsageError, exit_code
+from jobs.errors import DeclarationError, UsageError
+from jobs.job import MRJob
 from jobs.measures import Measure
 from jobs.plan import MAX_LINE, Plan
 
 
-class AggregateJob(MRJob):  # type: ignore[misc]  # mrjob is untyped
+class AggregateJob(MRJob):
     """Totals per group, declared as three attributes (or properties, where options decide).
 
     rows: SQL, one SELECT over the view lines(line VARCHAR), that treats each line by itself.
@@ -34,9 +32,8 @@ class AggregateJob(MRJob):  # type: ignore[misc]  # mrjob is untyped
     def configure_args(self) -> None:
         """Declares options, as in mrjob: call super(), then self.add_passthru_arg(...)."""
         super().configure_args()
-        add = self.arg_parser.add_argument_group("fanin").add_argument
+        add = self.arg_parser.add_argument_group("fanin, aggregate jobs").add_argument
         add("--parts", type=int, metavar="N", help="part files to write, as N reducers would (default 1)")
-        add("--overwrite", action="store_true", help="replace an existing output directory")
         add("--memory", metavar="SIZE", help="memory for the local engine (default a quarter of the machine)")
         add("--threads", type=int, metavar="N", help="threads of the local engine (default all cores)")
         add("--max-line", default=f"{MAX_LINE}B", metavar="SIZE", help="refuse longer lines (default 16 MiB)")
@@ -56,28 +53,18 @@ class AggregateJob(MRJob):  # type: ignore[misc]  # mrjob is untyped
             strict=self.options.strict,
         )
 
-    def make_runner(self) -> LocalRunner:
+    def make_runner(self) -> Any:
         """mrjob's way to drive a job from a program; see jobs.engines.runner."""
         engine = self.options.runner or "local"
-        if engine not in ("local", "inline"):
-            raise UsageError(f"-r {engine}: no such engine for this job; there is: local (also called inline)")
-        return LocalRunner(self.plan(), self.options.args or ["-"], self.options.output_dir, self._settings())
+        if engine in ("local", "inline"):
+            return LocalRunner(self.plan(), self.options.args or ["-"], self.options.output_dir, self._settings())
+        if engine == "hadoop":
+            from jobs.engines.hadoop.aggregates import AggregateRunner  # brings what no other engine needs
 
-    def run_job(self) -> None:
-        """Runs all of the job; without --output-dir its records go to standard output, once all are there."""
-        with quoting(type(self)), self.make_runner() as runner:
-            runner.run()
-            for group in runner.counters():
-                _warn(group["fanin"], self.options.quiet)
-            if self._should_cat_output():
-                for chunk in runner.cat_output():
-                    self.stdout.write(chunk)
-                self.stdout.flush()
-
-    @classmethod
-    def run(cls) -> None:
-        """Runs the command line, and exits: 0 done, 1 failed, 2 refused, 130 interrupted."""
-        sys.exit(exit_code(lambda: cls().execute()))
+            return AggregateRunner(self.plan(), self._settings(), **self._hadoop_options())
+        raise UsageError(
+            f"-r {engine}: no such engine for this job; there are: local (also called inline) and hadoop"
+        )
 
     def _settings(self) -> Settings:
         options = self.options
@@ -105,11 +92,3 @@ def _at_least(option: str, value: int, least: int) -> int:
     if value < least:
         raise UsageError(f"{option}: {value} is too small; it must be at least {least}")
     return value
-
-
-def _warn(counters: Mapping[str, int], quiet: bool) -> None:
-    if (replaced := counters.get("invalid_utf8", 0)) and not quiet:
-        print(
-            f"fanin: {replaced} invalid UTF-8 sequence(s) were read as U+FFFD; --strict refuses and names them",
-            file=sys.stderr,
-        )

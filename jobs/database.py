@@ -3,7 +3,7 @@
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +89,15 @@ def open_rows(
     types = {name: type for name, type, *_ in connection.execute("DESCRIBE rows").fetchall()}
     stages.check(plan, types)
     return types
+
+
+def output_columns(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]
+) -> list[Mapping[str, str]]:
+    """Name and type of the columns of a Plan's output.  types: of its rows, as open_rows gives them."""
+    final = stages.final(plan, types, f"(\n{stages.partial(plan, types)}\n)")
+    values = {name: type for name, type, *_ in connection.execute(f"DESCRIBE {final}").fetchall()}
+    return [{"name": name, "type": types.get(name) or values[f"{name} value"]} for name in plan.columns]
 
 
 def explain_failure(error: duckdb.Error | StreamFailed) -> FaninError:

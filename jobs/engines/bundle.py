@@ -8,12 +8,13 @@ import gzip
 import hashlib
 import io
 import os
+import platform
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,28 +22,30 @@ from pathlib import Path
 from jobs.errors import FaninError, UsageError
 
 WHEELS = ("duckdb", "arro3-core")
+ROW_WHEELS = ("mrjob", "setuptools", "standard-pipes")  # what mrjob's own tasks import beside them
 PLATFORMS = ("manylinux2014", *(f"manylinux_2_{glibc}" for glibc in range(17, 35)))  # 2.34 is EMR 7's
 ARCHITECTURES = ("x86_64", "aarch64")
 
 
 @dataclass(frozen=True)
 class Node:
-    """What the nodes are.  python: version, as 3.11.  arch: x86_64 or aarch64."""
+    """What the nodes are; what this machine is, unless it is said.  python: as 3.11.  arch: x86_64 or aarch64."""
 
-    python: str = "3.11"
-    arch: str = "x86_64"
+    python: str = f"{sys.version_info.major}.{sys.version_info.minor}"
+    arch: str = platform.machine().replace("arm64", "aarch64")
 
     def __post_init__(self) -> None:
         if self.arch not in ARCHITECTURES:
             raise UsageError(f"nodes of {self.arch}: must be {' or '.join(ARCHITECTURES)}")
 
 
-def bundle(node: Node, wheels: Path | None = None) -> Path:
+def bundle(node: Node, wheels: Path | None = None, extra: Sequence[str] = ()) -> Path:
     """The .tar.gz for `node`, made if the cache has none.
 
-    wheels: a folder of wheels to take instead of a package index; it must hold those of duckdb and arro3-core.
+    wheels: a folder of wheels to take instead of a package index; it must hold those of duckdb and arro3-core, and
+    of `extra`, the packages that they need beside them.
     """
-    needs = [f"{name}=={version(name)}" for name in WHEELS]
+    needs = [f"{name}=={version(name)}" for name in WHEELS] + list(extra)
     own = dict(_own_modules())
     asked = hashlib.sha256(repr((node, needs, sorted(own.items()))).encode()).hexdigest()
     file = _cache() / f"bundle-{asked[:16]}.tar.gz"

@@ -5,14 +5,14 @@ files ── blocks ──> DuckDB: lines, rows, partial, final, records ──>
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import duckdb
 
 from jobs import stages
-from jobs.database import Limits, database, default_memory, explain_failure, open_rows
+from jobs.database import Limits, database, default_memory, explain_failure, open_rows, output_columns
 from jobs.engines.describe import describe
 from jobs.engines.progress import Progress
 from jobs.plan import Plan
@@ -53,7 +53,7 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
             limits = Limits(settings.memory or default_memory(), threads, output.spill)
             with database(limits) as connection:
                 types = open_rows(connection, plan, lambda: reading.texts(inputs.files))
-                columns = _columns(connection, plan, types)
+                columns = output_columns(connection, plan, types)
                 _write(output, connection.sql(query(plan, types, settings.parts)), settings.parts, progress)
             counters = reading.counters + Counter(records=output.records)
             output.publish(
@@ -74,12 +74,6 @@ def query(plan: Plan, types: dict[str, str], parts: int) -> str:
         f"WITH partial AS (\n{stages.partial(plan, types)}\n),\n"
         f"final AS (\n{stages.final(plan, types)}\n)\n{stages.records(plan, parts)}"
     )
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]) -> list[Mapping[str, str]]:
-    final = stages.final(plan, types, f"(\n{stages.partial(plan, types)}\n)")
-    values = {name: type for name, type, *_ in connection.execute(f"DESCRIBE {final}").fetchall()}
-    return [{"name": name, "type": types.get(name) or values[f"{name} value"]} for name in plan.columns]
 
 
 def _write(output: Output, result: Streamable, parts: int, progress: Progress) -> None:

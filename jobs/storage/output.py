@@ -1,19 +1,26 @@
 """Output directories: written by one attempt, published whole with a manifest, or not there at all."""
 
+import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
 import crc32c
 
-from jobs.storage.base import Attempt, Writer
+from jobs.errors import FaninError
+from jobs.storage.base import Attempt, Entry, Storage, Writer, base_name
 from jobs.storage.manifest import File, Manifest
 from jobs.storage.places import storage_of
 from jobs.storage.scratch import scratch
+
+READERS = 4  # of parts that another program has written
+CHUNK = 4 << 20
 
 
 def part_name(part: int) -> str:
@@ -54,6 +61,23 @@ class Output:
         name, writer = self._attempt.create(part_name(number))
         return PartWriter(name, number, writer, self._files.append)
 
+    def hand_over(self) -> str:
+        """A folder of the attempt that is not there yet, for another program, Hadoop, to make and fill with parts."""
+        self._handed_over = self._attempt.hand_over()
+        return self._handed_over
+
+    def adopt(self) -> None:
+        """Takes the parts in the folder handed over; each is read once, for its records and its checksum."""
+        storage = storage_of(self._handed_over)
+        visible = [entry for entry in storage.list(self._handed_over) if base_name(entry.path)[0] not in "._"]
+        with ThreadPoolExecutor(READERS) as pool:
+            self._files += pool.map(partial(_adopted, storage), visible)
+
+    @property
+    def files(self) -> list[File]:
+        """The parts that are done."""
+        return list(self._files)
+
     @property
     def records(self) -> int:
         """The records of the parts closed so far."""
@@ -65,6 +89,23 @@ class Output:
         started = self._started.isoformat(timespec="milliseconds")
         manifest = describe(files=self._files, started=started, seconds=seconds)
         self._attempt.publish(manifest.to_json())
+
+
+def _adopted(storage: Storage, entry: Entry) -> File:
+    """What a manifest lists of a part that another program has written."""
+    name = base_name(entry.path)
+    number = re.fullmatch(r"part-(\d+)", name)
+    if entry.folder or not number:
+        raise FaninError(f"{entry.path}: is no part file; an output format that writes others cannot be published")
+    crc = records = size = 0
+    with storage.open(entry) as stream:
+        while data := stream.read(CHUNK):
+            crc = crc32c.crc32c(data, crc)
+            records += data.count(b"\n")
+            size += len(data)
+    if size != entry.size:
+        raise FaninError(f"{entry.path}: {size} bytes were read, where its storage says {entry.size}")
+    return File(name, size, f"{crc:08x}", records, int(number[1]))
 
 
 class PartWriter:

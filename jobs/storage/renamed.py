@@ -50,6 +50,10 @@ class RenamedAttempt:
     def create(self, part: str) -> tuple[str, Writer]:
         return part, self._folders.create(join(self.folder, part))
 
+    def hand_over(self) -> str:
+        self._folders.delete(self.folder)
+        return self.folder
+
     def publish(self, manifest: bytes) -> None:
         if self.spill:
             self._folders.delete(self.spill)

@@ -273,6 +273,9 @@ class S3Attempt:
         self._made.append(join(self._output, name))
         return name, _Writer(self._storage, self._made[-1])
 
+    def hand_over(self) -> str:
+        raise UsageError(f"{self._output}: other programs' parts are published on hdfs:// only; write there")
+
     def publish(self, manifest: bytes) -> None:
         self._undecided = True
         try:

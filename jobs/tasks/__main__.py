@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from jobs.errors import exit_code
@@ -27,10 +28,18 @@ def budget(kind: str) -> int:
     return max(LEAST, (container << 20) - (jvm << 20) - PYTHON)
 
 
+def split_name(said: Mapping[str, str]) -> str:
+    """What a map task reads, for errors that name a byte of it: Hadoop tells in the environment."""
+    file = said.get("mapreduce_map_input_file") or "standard input"
+    if "Combine" in said.get("mapred_input_format_class", ""):
+        return f"{file}, or a small file read with it"
+    start = said.get("mapreduce_map_input_start") or "0"
+    return file if start == "0" else f"{file}, behind byte {start}"
+
+
 def main(kind: str, file: str) -> None:
     plan = Plan.from_json(Path(file).read_text())
-    name = os.environ.get("mapreduce_map_input_file") or "standard input"  # noqa: SIM112
-    streams = run.Streams(sys.stdin.buffer, name, sys.stdout.buffer)
+    streams = run.Streams(sys.stdin.buffer, split_name(os.environ), sys.stdout.buffer)
     {"map": run.map, "reduce": run.reduce}[kind](plan, streams, budget(kind))
 
 

@@ -93,11 +93,15 @@ def decompressed(raw: IO[bytes], name: str) -> IO[bytes]:
     buffered = io.BufferedReader(raw, READ)  # type: ignore[type-var]
     if end:
         return io.BufferedReader(_Streams(buffered, end, name), 1 << 20)
-    head = buffered.peek(16)
+    refuse_disguised(buffered.peek(16), name)
+    return buffered
+
+
+def refuse_disguised(head: bytes, name: str) -> None:
+    """Raises FaninError if the first bytes of a file, by its name uncompressed, say that it is compressed."""
     for other, magics in MAGIC.items():
         if head.startswith(magics):
             raise FaninError(f"{name}: holds {other} data under a name without {other}; rename it to be read")
-    return buffered
 
 
 class _Streams(io.RawIOBase):

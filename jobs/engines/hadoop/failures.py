@@ -1,0 +1,64 @@
+"""Why a task failed: what it said itself, and which input split it had, before its application is gone."""
+
+import re
+from dataclasses import dataclass
+
+from jobs.engines.hadoop.yarn import Cluster, Unreachable
+
+LINES = 25  # of what a task said, at most
+CHATTER = ("log4j:", "SLF4J", "reporter:", "WARNING: ", "Java HotSpot(TM)", "OpenJDK 64-Bit")
+CODES = {
+    "126": "the node cannot run the command",
+    "127": "the node has no such command: is its Python the one that --node-python or --python-bin names?",
+    "137": "something killed the task, perhaps for want of memory",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One attempt of a task that failed.  said: its own words.  split: its input.  reason: YARN's words."""
+
+    attempt: str
+    said: str
+    split: str
+    reason: str
+
+    @property
+    def task(self) -> str:
+        kind, number = re.findall(r"_([mr])_(\d+)_\d+$", self.attempt)[0]
+        return f"{'map' if kind == 'm' else 'reduce'} task {int(number)}"
+
+    def __str__(self) -> str:
+        where = f" over {self.split}" if self.split else ""
+        words = self.said or self.reason
+        return f"{self.task}{where} failed:\n{words}"
+
+
+def failure(cluster: Cluster, application: str, attempt: str, message: str) -> Failure:
+    """What is known of a failed `attempt`.  message: what Hadoop's client printed of it."""
+    said = split = ""
+    try:
+        task = cluster.task(application, attempt)
+        node, container = task["nodeHttpAddress"], task["assignedContainerId"]
+        said = own_words(cluster.log(node, container, "stderr"))
+        found = re.findall(r"Processing split: (?:Paths:)?(.*)", cluster.log(node, container, "syslog"))
+        split = found[-1].strip() if found else ""
+    except (Unreachable, OSError, KeyError, ValueError):
+        pass  # the master is gone, or keeps its services to itself: Hadoop's own words must do
+    return Failure(attempt, said, split, reason(message))
+
+
+def own_words(stderr: str) -> str:
+    """The end of a task's standard error, from its last traceback on, without Java's chatter."""
+    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith(CHATTER)]
+    traces = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    return "\n".join(lines[traces[-1] if traces else 0 :][-LINES:])
+
+
+def reason(message: str) -> str:
+    """Hadoop's words on a failure, without Java's stack."""
+    lines = [line.strip() for line in message.splitlines()[1:]]
+    told = [line for line in lines if line and not re.match(r"at [\w.$/]+\(|\.\.\. \d+ more", line)]
+    code = re.search(r"subprocess failed with code (\d+)", message)
+    hint = [CODES[code[1]]] if code and code[1] in CODES else []
+    return "\n".join([*told[:LINES], *hint])

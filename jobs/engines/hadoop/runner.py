@@ -1,0 +1,241 @@
+"""mrjob's Hadoop runner with the parts replaced that cost a JVM each, wait in silence, or show half an output.
+
+Jobs of Python mappers and reducers pass through as mrjob prepares them. Replaced are: the file system (hdfs-native),
+the inputs (resolved by us, so that they mean the same on every engine), Hadoop's client (watched, and killed together
+with its application), what nodes need (the bundle), and the output (an attempt, published with its manifest).
+"""
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mrjob.conf import combine_jobconfs
+from mrjob.fs.composite import CompositeFilesystem
+from mrjob.fs.hadoop import HadoopFilesystem
+from mrjob.fs.local import LocalFilesystem
+from mrjob.hadoop import HadoopJobRunner
+
+from jobs.engines.bundle import ROW_WHEELS, Node, bundle
+from jobs.engines.describe import describe_steps
+from jobs.engines.hadoop import conf
+from jobs.engines.hadoop.filesystem import NativeHdfs
+from jobs.engines.hadoop.inputs import check
+from jobs.engines.hadoop.submission import Submission
+from jobs.engines.hadoop.yarn import Cluster
+from jobs.errors import UsageError
+from jobs.storage.base import base_name, join
+from jobs.storage.hdfs import Hdfs
+from jobs.storage.inputs import Inputs, resolve
+from jobs.storage.output import Describe, Output
+from jobs.storage.owners import is_dead, new_tag
+from jobs.storage.scratch import scratch
+
+LIGHT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""JVM flags that halve what a JVM of a few seconds costs."""
+JVM_FLAGS = {  # the settings that take such flags, and those of the cluster that they must agree with
+    "mapreduce.admin.map.child.java.opts": ("mapreduce.map.java.opts", "mapred.child.java.opts"),
+    "mapreduce.admin.reduce.child.java.opts": ("mapreduce.reduce.java.opts", "mapred.child.java.opts"),
+    "yarn.app.mapreduce.am.admin-command-opts": ("yarn.app.mapreduce.am.command-opts",),
+}
+COLLECTOR = re.compile(r"-XX:\+Use\w*GC\b")
+
+
+class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
+    """Runs one job once.
+
+    overwrite: whether an existing output directory is replaced.  quiet: no word on the way.
+    arguments: the command line, for the manifest.  Further ones are mrjob's.
+    """
+
+    _fs: CompositeFilesystem | None
+    _local_tmp_dir: str | None
+    _output_dir: str
+    OPT_NAMES = HadoopJobRunner.OPT_NAMES | {"node_python", "node_arch", "wheels", "jvm_flags"}
+
+    def __init__(
+        self, *, overwrite: bool = False, quiet: bool = False, arguments: Sequence[str] = (), **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._overwrite, self._quiet, self._arguments = overwrite, quiet, arguments
+        self._exit = ExitStack()
+        self._site = conf.site()
+        self._inputs = Inputs([], {})
+        self._bundle = ""
+
+    def run(self) -> None:
+        """Runs the job and publishes its output; raises FaninError and publishes nothing if it fails."""
+        if self._ran_job:
+            raise ValueError("job already ran")
+        self._inputs = resolve(self._input_paths)
+        self._run_resolved()
+
+    def _run_resolved(self) -> None:
+        self._find_hadoop()
+        check([file for file in self._inputs.files if file.size is not None])
+        self._input_paths = [file.name for file in self._inputs.files]
+        target = self._output_dir
+        with Output(target, self._overwrite) as output:
+            self._sweep()
+            self._ship()
+            self._output_dir = output.hand_over()
+            super().run()
+            self._output_dir = target
+            output.adopt()
+            output.publish(self._describe(output))
+
+    def _find_hadoop(self) -> None:
+        """Raises UsageError if there is no Hadoop client on this machine."""
+        advice = "set HADOOP_HOME; `fanin doctor -r hadoop` tells more"
+        if not shutil.which(self.get_hadoop_bin()[0]):
+            raise UsageError(f"-r hadoop: no command {self.get_hadoop_bin()[0]!r} here; {advice}")
+        if not self.get_hadoop_streaming_jar():
+            raise UsageError(f"-r hadoop: no streaming jar here; {advice}, or give --hadoop-streaming-jar")
+
+    # What nodes need
+
+    def _node(self) -> Node:
+        node = Node()
+        return Node(self._opts["node_python"] or node.python, self._opts["node_arch"] or node.arch)
+
+    def _wheels(self) -> tuple[str, ...]:
+        return ROW_WHEELS
+
+    def _ship(self) -> None:
+        """Puts the bundle on HDFS, where it stays for the next job: nodes keep what they have unpacked."""
+        wheels = self._opts["wheels"]
+        file = bundle(self._node(), Path(wheels) if wheels else None, self._wheels())
+        self._bundle = join(self._hadoop_tmp_dir.rpartition("/")[0], file.name)
+        hdfs = Hdfs(self._bundle)
+        there = hdfs.stat(self._bundle)
+        if there is None or there.size != file.stat().st_size:
+            written = join(self._hadoop_tmp_dir, file.name)
+            self.fs.put(str(file), written)
+            hdfs.delete(self._bundle)
+            hdfs.rename(written, self._bundle)
+        self._working_dir_mgr.add("archive", self._bundle, "node")
+
+    def _python_bin(self) -> list[str]:
+        return self._opts["python_bin"] or [f"python{self._node().python}"]
+
+    def _task_python_bin(self) -> list[str]:
+        return [*(self._opts["task_python_bin"] or self._python_bin()), "node/jobs/tasks/script.py"]
+
+    def _bootstrap_mrjob(self) -> bool:
+        return False  # the bundle holds it
+
+    # Hadoop's command line
+
+    def _step_input_uris(self, step_num: int) -> list[str]:
+        return list(super()._step_input_uris(step_num)[:1])  # streaming wants one; the others are in the -conf file
+
+    def _hadoop_generic_args_for_step(self, step_num: int) -> list[str]:
+        file = Path(self._get_local_tmp_dir()) / f"step-{step_num}.xml"
+        others = super()._step_input_uris(step_num)[1:]
+        conf.write(file, [("mapreduce.input.fileinputformat.inputdir", ",".join(others))] if others else [])
+        return ["-conf", str(file), *super()._hadoop_generic_args_for_step(step_num)]
+
+    def _jobconf_for_step(self, step_num: int) -> dict[str, Any]:
+        ours = super()._jobconf_for_step(step_num)
+        tags = {"mapreduce.job.tags": ",".join(filter(None, [ours.get("mapreduce.job.tags"), self._tag]))}
+        return dict(combine_jobconfs(self._defaults() | self._light({**self._site, **ours}), ours, tags))
+
+    def _defaults(self) -> dict[str, Any]:
+        """Settings that a user's own have precedence over."""
+        return {
+            "mapreduce.job.name": self._job_key,
+            "mapreduce.client.progressmonitor.pollinterval": 500,
+            "mapreduce.fileoutputcommitter.algorithm.version": 1,  # 2 shows parts of tasks that are not committed
+            "mapreduce.fileoutputcommitter.marksuccessfuljobs": False,  # we do, when all is verified
+            "stream.jobconf.truncate.limit": 20_000,  # long lists of inputs do not fit into a task's environment
+        }
+
+    def _light(self, said: Mapping[str, Any]) -> dict[str, str]:
+        flags = LIGHT if self._opts["jvm_flags"] is None else self._opts["jvm_flags"]
+        lighter = {}
+        for setting, others in JVM_FLAGS.items():
+            told = " ".join(str(said.get(name, "")) for name in others)
+            fit = COLLECTOR.sub("", flags) if COLLECTOR.search(told) else flags  # a JVM with two does not start
+            lighter[setting] = f"{self._site.get(setting, '')} {fit}".strip()
+        return {setting: value for setting, value in lighter.items() if value}
+
+    def _run_hadoop(self, hadoop_args: list[str], env: dict[str, str], record_callback: Any) -> tuple[int, Any]:
+        del record_callback
+        flags = LIGHT if self._opts["jvm_flags"] is None else self._opts["jvm_flags"]
+        env = env | {"HADOOP_CLIENT_OPTS": f"{flags} {env.get('HADOOP_CLIENT_OPTS', '')}".strip()}
+        said = self._site | {name: str(value) for name, value in (self._opts["jobconf"] or {}).items()}
+        cluster = Cluster(conf.resource_managers(said))
+        submission = Submission(cluster, self._tag, self._get_local_tmp_dir(), self._quiet)
+        return 0, submission.run(hadoop_args, env)
+
+    # Where things are
+
+    @property
+    def fs(self) -> CompositeFilesystem:
+        if self._fs is None:
+            self._fs = fs = CompositeFilesystem()
+            fs.add_fs("native", NativeHdfs())
+            fs.add_fs("hadoop", HadoopFilesystem(self._opts["hadoop_bin"] or None))
+            fs.add_fs("local", LocalFilesystem())
+        return self._fs
+
+    def get_hadoop_version(self) -> str:
+        """The version, as the name of the streaming jar says it; else asked of Hadoop, which costs a JVM."""
+        jar = self.get_hadoop_streaming_jar() or ""
+        named = re.search(r"-(\d+\.\d+\.\d+)[^/]*\.jar$", jar)
+        return named[1] if named else str(super().get_hadoop_version())
+
+    def _hadoop_streaming_jar_dirs(self) -> Iterator[str]:
+        for home in self._hadoop_dirs():
+            yield from (f"{home}/share/hadoop/tools/lib", f"{home}/lib")  # before all of Hadoop is searched
+        yield from super()._hadoop_streaming_jar_dirs()
+
+    def _get_local_tmp_dir(self) -> str:
+        if self._local_tmp_dir is None:
+            self._local_tmp_dir = str(self._exit.enter_context(scratch()))
+        return str(self._local_tmp_dir)
+
+    def _wd_mirror(self) -> None:
+        """None: Hadoop's client ships local files itself."""
+
+    def _make_unique_job_key(self, label: str | None = None, owner: str | None = None) -> str:
+        del owner
+        self._tag = f"{re.sub(r'[^0-9A-Za-z_]', '_', label or self._label() or 'job')[:30]}.{new_tag()}"
+        return self._tag
+
+    def _sweep(self) -> None:
+        """Removes the temporary folders of runs that have died."""
+        parent = self._hadoop_tmp_dir.rpartition("/")[0]
+        hdfs = Hdfs(parent)
+        for entry in hdfs.list(parent) if hdfs.stat(parent) else []:
+            if entry.folder and is_dead(base_name(entry.path).rpartition(".")[2]):
+                hdfs.delete(entry.path)
+
+    @classmethod
+    def _default_opts(cls) -> dict[str, Any]:
+        return {**super()._default_opts(), "cleanup_on_failure": ["ALL"], "check_input_paths": False}
+
+    def cleanup(self, mode: Any = None) -> None:
+        super().cleanup(mode)
+        self._exit.close()
+
+    # What came of it
+
+    def _describe(self, output: Output) -> Describe:
+        """What the manifest is to say of the parts that `output` has adopted."""
+        counters = self._count(output)
+        return partial(describe_steps, self._steps, self._script_path, self._inputs, self._arguments, counters)
+
+    def _count(self, output: Output) -> dict[str, int]:
+        read = sum(file.size or 0 for file in self._inputs.files)
+        return {"read": read, "records": output.records}
+
+    def cat_output(self) -> Iterator[bytes]:
+        """The output's bytes, part by part, in chunks, verified."""
+        if not self._ran_job:
+            raise ValueError("run the job before reading its output")
+        for file in resolve([self._output_dir]).files:
+            yield from file.chunks()

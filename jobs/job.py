@@ -1,0 +1,87 @@
+"""fanin's jobs as mrjob's command line knows them: the options of all of them, engines, and exit codes."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from mrjob.job import MRJob as PlainMRJob
+from mrjob.options import _RUNNER_OPTS
+
+from jobs.declared import quoting
+from jobs.engines.bundle import ARCHITECTURES
+from jobs.errors import UsageError, exit_code
+
+NODE_OPTIONS = ("node_python", "node_arch", "wheels", "jvm_flags")
+
+
+class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
+    """An mrjob job of mappers and reducers that fanin runs.
+
+    `from jobs import MRJob` in place of `from mrjob.job import MRJob`, or `fanin run their_job.py` as it is.
+    """
+
+    def configure_args(self) -> None:
+        """Declares options, as in mrjob: call super(), then self.add_passthru_arg(...)."""
+        super().configure_args()
+        add = self.arg_parser.add_argument_group("fanin").add_argument
+        add("--overwrite", action="store_true", help="replace an existing output directory")
+        add("--node-python", metavar="X.Y", help="Python of the cluster's nodes (default this one's version)")
+        add("--node-arch", choices=ARCHITECTURES, help="processors of the nodes (default this machine's)")
+        add("--wheels", metavar="DIR", help="take what nodes need from these wheels, not from a package index")
+        add("--jvm-flags", metavar="FLAGS", help="of Hadoop's JVMs, '' for none (default those that start quickly)")
+
+    def make_runner(self) -> Any:
+        """mrjob's way to drive a job from a program."""
+        if self.options.runner != "hadoop":
+            raise UsageError(
+                f"-r {self.options.runner or 'local'}: a job of mappers and reducers runs with -r hadoop, so far;"
+                " mrjob's own local runner can be silently wrong"
+            )
+        from jobs.engines.hadoop.runner import HadoopRunner  # no other engine needs what it loads
+
+        return HadoopRunner(
+            steps=self._steps_desc(), mr_job_script=self.mr_job_script(), overwrite=self.options.overwrite,
+            quiet=bool(self.options.quiet), arguments=self._cl_args, **self._hadoop_options(),
+        )  # fmt: skip
+
+    def run_job(self) -> None:
+        """Runs all of the job; without --output-dir its records go to standard output, once all are there."""
+        _hear_mrjob(self.options.verbose)
+        with quoting(type(self)), self.make_runner() as runner:
+            runner.run()
+            for group in runner.counters():
+                _warn(group.get("fanin", {}), self.options.quiet)
+            if self._should_cat_output():
+                for chunk in runner.cat_output():
+                    self.stdout.write(chunk)
+                self.stdout.flush()
+
+    @classmethod
+    def run(cls) -> None:
+        """Runs the command line, and exits: 0 done, 1 failed, 2 refused, 130 interrupted."""
+        sys.exit(exit_code(lambda: cls().execute()))
+
+    def _hadoop_options(self) -> dict[str, Any]:
+        """What mrjob's Hadoop runner takes of the command line."""
+        said = {**self._non_option_kwargs(), **self._kwargs_from_switches(set(_RUNNER_OPTS)), **self._job_kwargs()}
+        said.pop("mr_job_script")
+        return said | {name: getattr(self.options, name) for name in NODE_OPTIONS}
+
+
+def _hear_mrjob(verbose: bool) -> None:
+    """Lets mrjob's warnings through in our manner; with --verbose all it says."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("fanin: mrjob: %(message)s"))
+    handler.addFilter(lambda record: verbose or not record.getMessage().startswith("No configs specified"))
+    log = logging.getLogger("mrjob")
+    log.handlers, log.propagate = [handler], False
+    log.setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def _warn(counters: Mapping[str, int], quiet: bool) -> None:
+    if (replaced := counters.get("invalid_utf8", 0)) and not quiet:
+        print(
+            f"fanin: {replaced} invalid UTF-8 sequence(s) were read as U+FFFD; --strict refuses and names them",
+            file=sys.stderr,
+        )
