@@ -2,7 +2,8 @@
 
     from jobs import AggregateJob, Count, Sum
 
-AggregateJob is loaded when first asked for: it brings mrjob in, which tasks on a cluster's nodes do without.
+AggregateJob, and MRJob for jobs of mappers and reducers, are loaded when first asked for: they bring mrjob in, which
+tasks on a cluster's nodes do without.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ from jobs.measures import Count, Measure, Sum
 
 if TYPE_CHECKING:
     from jobs.aggregate import AggregateJob
+    from jobs.job import MRJob
 
-__all__ = ["AggregateJob", "Count", "Measure", "Sum"]
+__all__ = ["AggregateJob", "Count", "MRJob", "Measure", "Sum"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,4 +22,8 @@ def __getattr__(name: str) -> Any:
         from jobs.aggregate import AggregateJob
 
         return AggregateJob
+    if name == "MRJob":
+        from jobs.job import MRJob
+
+        return MRJob
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

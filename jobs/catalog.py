@@ -9,15 +9,18 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
+from mrjob.job import MRJob as PlainMRJob
+
 import jobs
 from jobs.aggregate import AggregateJob
 from jobs.errors import UsageError
+from jobs.job import MRJob, adopted
 
 
-def find(name: str) -> type[AggregateJob]:
+def find(name: str) -> type[MRJob]:
     """The job class that `name` says: word_count, my_job.py, my_job.py:MyJob or package.module:MyJob.
 
-    Raises UsageError for an unknown job, with the nearest names, and for a file that holds none or several.
+    A class of mrjob's own becomes one of ours. Raises UsageError for an unknown job, with the nearest names, and for a file that holds none or several.
     """
     place, _, wanted = name.partition(":")
     if place.endswith(".py"):
@@ -29,7 +32,7 @@ def find(name: str) -> type[AggregateJob]:
     else:
         near = difflib.get_close_matches(place, ready(), n=3, cutoff=0.4) or ready()
         raise UsageError(f"unknown job {name!r}; ready jobs near it: {', '.join(near)}; or name a file.py:Class")
-    return _choose(_jobs_of(module), wanted, name)
+    return adopted(_choose(_jobs_of(module), wanted, name))
 
 
 def ready() -> list[str]:
@@ -38,23 +41,23 @@ def ready() -> list[str]:
     return sorted(name for name in names if _jobs_of(importlib.import_module(f"jobs.{name}")))
 
 
-def _jobs_of(module: ModuleType) -> dict[str, type[AggregateJob]]:
+def _jobs_of(module: ModuleType) -> dict[str, type[PlainMRJob]]:
     return {
         name: value
         for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, AggregateJob)
-        and value is not AggregateJob and value.__module__ == module.__name__
+        if isinstance(value, type) and issubclass(value, PlainMRJob)
+        and value not in (AggregateJob, MRJob) and value.__module__ == module.__name__
     }  # fmt: skip
 
 
-def _choose(found: dict[str, type[AggregateJob]], wanted: str, name: str) -> type[AggregateJob]:
+def _choose(found: dict[str, type[PlainMRJob]], wanted: str, name: str) -> type[PlainMRJob]:
     if wanted:
         if wanted not in found:
             others = ", ".join(found) or "none"
-            raise UsageError(f"{name}: no AggregateJob {wanted!r} there; those that are: {others}")
+            raise UsageError(f"{name}: no job class {wanted!r} there; those that are: {others}")
         return found[wanted]
     if len(found) != 1:
-        which = f"several jobs; name one: {', '.join(found)}" if found else "no AggregateJob class"
+        which = f"several jobs; name one: {', '.join(found)}" if found else "no job class"
         raise UsageError(f"{name}: holds {which}")
     return next(iter(found.values()))
 

@@ -77,11 +77,16 @@ def _history(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace) -> None:
+    from jobs.aggregate import AggregateJob
     from jobs.catalog import find
     from jobs.declared import quoting
     from jobs.show import describe
 
     kind = find(options.job)
+    if not issubclass(kind, AggregateJob):
+        raise UsageError(
+            f"show {options.job}: shows what aggregate jobs declare, and this is one of mappers and reducers"
+        )
     sys.argv = [f"fanin show {options.job}", *options.arguments]
     with quoting(kind):
         for line in describe(kind()):

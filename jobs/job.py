@@ -69,6 +69,13 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
         return said | {name: getattr(self.options, name) for name in NODE_OPTIONS}
 
 
+def adopted(kind: type[PlainMRJob]) -> type[MRJob]:
+    """The job class `kind` with our options and engines; on nodes its own file runs as it is."""
+    if issubclass(kind, MRJob):
+        return kind
+    return type(kind.__name__, (MRJob, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+
+
 def _hear_mrjob(verbose: bool) -> None:
     """Lets mrjob's warnings through in our manner; with --verbose all it says."""
     handler = logging.StreamHandler()

@@ -44,4 +44,6 @@ def main(kind: str, file: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: main(*sys.argv[1:3])))
+    code = exit_code(lambda: main(*sys.argv[1:3]))
+    sys.stderr.flush()
+    os._exit(code)  # nothing to tear down, and DuckDB's module would tell of what an error's traceback holds

@@ -120,3 +120,14 @@ CASES: dict[str, Case] = {
 
 # Hadoop has no codec for .xz, and none for .zst without its native library; engines refuse them there.
 NOT_ON_HADOOP = {"xz, several streams", "zst, several frames"}
+
+# What YARN adds to the streaming jar: containers, many splits, many files.
+ON_YARN = {
+    "words",
+    "access log, whole lines",
+    "empty input, total",
+    "BOM at the start",
+    "mixed line ends",
+    "200 small files",
+    "gz, several members",
+}

@@ -9,19 +9,23 @@ LINES = 25  # of what a task said, at most
 CHATTER = ("log4j:", "SLF4J", "reporter:", "WARNING: ", "Java HotSpot(TM)", "OpenJDK 64-Bit")
 CODES = {
     "126": "the node cannot run the command",
-    "127": "the node has no such command: is its Python the one that --node-python or --python-bin names?",
+    "127": "the node has no such command; --node-python or --python-bin names the Python that it has",
     "137": "something killed the task, perhaps for want of memory",
 }
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One attempt of a task that failed.  said: its own words.  split: its input.  reason: YARN's words."""
+    """One attempt of a task that failed.
+
+    said: its own words.  split: its input.  reason: Hadoop's words.  hint: what an exit code of a command means.
+    """
 
     attempt: str
     said: str
     split: str
     reason: str
+    hint: str
 
     @property
     def task(self) -> str:
@@ -30,8 +34,8 @@ class Failure:
 
     def __str__(self) -> str:
         where = f" over {self.split}" if self.split else ""
-        words = self.said or self.reason
-        return f"{self.task}{where} failed:\n{words}"
+        hint = f"\n({self.hint})" if self.hint else ""
+        return f"{self.task}{where} failed:\n{self.said or self.reason}{hint}"
 
 
 def failure(cluster: Cluster, application: str, attempt: str, message: str) -> Failure:
@@ -45,7 +49,8 @@ def failure(cluster: Cluster, application: str, attempt: str, message: str) -> F
         split = found[-1].strip() if found else ""
     except (Unreachable, OSError, KeyError, ValueError):
         pass  # the master is gone, or keeps its services to itself: Hadoop's own words must do
-    return Failure(attempt, said, split, reason(message))
+    code = re.search(r"subprocess failed with code (\d+)", message)
+    return Failure(attempt, said, split, reason(message), CODES.get(code[1], "") if code else "")
 
 
 def own_words(stderr: str) -> str:
@@ -59,6 +64,4 @@ def reason(message: str) -> str:
     """Hadoop's words on a failure, without Java's stack."""
     lines = [line.strip() for line in message.splitlines()[1:]]
     told = [line for line in lines if line and not re.match(r"at [\w.$/]+\(|\.\.\. \d+ more", line)]
-    code = re.search(r"subprocess failed with code (\d+)", message)
-    hint = [CODES[code[1]]] if code and code[1] in CODES else []
-    return "\n".join([*told[:LINES], *hint])
+    return "\n".join(told[:LINES])

@@ -64,7 +64,6 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
         self._exit = ExitStack()
         self._site = conf.site()
         self._inputs = Inputs([], {})
-        self._bundle = ""
 
     def run(self) -> None:
         """Runs the job and publishes its output; raises FaninError and publishes nothing if it fails."""
@@ -105,18 +104,24 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
         return ROW_WHEELS
 
     def _ship(self) -> None:
-        """Puts the bundle on HDFS, where it stays for the next job: nodes keep what they have unpacked."""
+        """Has the bundle ready for the nodes. On HDFS it stays for the next job: nodes keep what they have unpacked."""
         wheels = self._opts["wheels"]
         file = bundle(self._node(), Path(wheels) if wheels else None, self._wheels())
-        self._bundle = join(self._hadoop_tmp_dir.rpartition("/")[0], file.name)
-        hdfs = Hdfs(self._bundle)
-        there = hdfs.stat(self._bundle)
+        place = str(file)
+        if self._said()["mapreduce.framework.name"] == "yarn":  # LocalJobRunner takes archives of this machine alone
+            place = join(self._hadoop_tmp_dir.rpartition("/")[0], file.name)
+            self._upload(file, place)
+        self._working_dir_mgr.add("archive", place, "node")
+
+    def _upload(self, file: Path, place: str) -> None:
+        """Puts `file` on HDFS, if it is not there; under its name it is whole."""
+        hdfs = Hdfs(place)
+        there = hdfs.stat(place)
         if there is None or there.size != file.stat().st_size:
             written = join(self._hadoop_tmp_dir, file.name)
             self.fs.put(str(file), written)
-            hdfs.delete(self._bundle)
-            hdfs.rename(written, self._bundle)
-        self._working_dir_mgr.add("archive", self._bundle, "node")
+            hdfs.delete(place)
+            hdfs.rename(written, place)
 
     def _python_bin(self) -> list[str]:
         return self._opts["python_bin"] or [f"python{self._node().python}"]
@@ -141,7 +146,7 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
     def _jobconf_for_step(self, step_num: int) -> dict[str, Any]:
         ours = super()._jobconf_for_step(step_num)
         tags = {"mapreduce.job.tags": ",".join(filter(None, [ours.get("mapreduce.job.tags"), self._tag]))}
-        return dict(combine_jobconfs(self._defaults() | self._light({**self._site, **ours}), ours, tags))
+        return dict(combine_jobconfs(self._defaults() | self._light(self._said()), ours, tags))
 
     def _defaults(self) -> dict[str, Any]:
         """Settings that a user's own have precedence over."""
@@ -166,10 +171,14 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
         del record_callback
         flags = LIGHT if self._opts["jvm_flags"] is None else self._opts["jvm_flags"]
         env = env | {"HADOOP_CLIENT_OPTS": f"{flags} {env.get('HADOOP_CLIENT_OPTS', '')}".strip()}
-        said = self._site | {name: str(value) for name, value in (self._opts["jobconf"] or {}).items()}
-        cluster = Cluster(conf.resource_managers(said))
+        cluster = Cluster(conf.resource_managers(self._said()))
         submission = Submission(cluster, self._tag, self._get_local_tmp_dir(), self._quiet)
         return 0, submission.run(hadoop_args, env)
+
+    def _said(self) -> dict[str, str]:
+        """What the cluster's configuration and the job's own settings say together."""
+        given = {name: str(value) for name, value in (self._opts["jobconf"] or {}).items()}
+        return {"mapreduce.framework.name": "local"} | self._site | given
 
     # Where things are
 

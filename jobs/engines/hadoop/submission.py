@@ -40,6 +40,7 @@ class Submission:
     application: str = ""
     failures: list[Failure] = field(default_factory=list)
     _log: list[str] = field(default_factory=list)
+    _spoken: list[str] = field(default_factory=list)  # by tasks that LocalJobRunner has run in the client
     _stage: str = "submitting"
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -88,7 +89,10 @@ class Submission:
                 if not data:
                     break
                 *lines, buffer = (buffer + data).split(b"\n")
-                yield from (line.decode(errors="replace") + "\n" for line in lines)
+                for line in lines:
+                    text = line.decode(errors="replace")
+                    self._spoken += [text.removeprefix("fanin: ")] * text.startswith("fanin: ")
+                    yield text + "\n"
                 progress.say(self._stage)
             if stage != self._stage:
                 stage, heard, patience = self._stage, now, float(SILENCE)
@@ -151,8 +155,8 @@ class Submission:
         """The reason of a failed job, the failed task's own words first."""
         told = [failure for failure in self.failures if failure.said] or self.failures
         if told:
-            number = len(self.failures)
-            more = f"{number} attempts failed" if number > 1 else "one attempt failed"
-            return f"{told[0]}\n({more}; {self.application or 'the job'} has ended, nothing was published)"
+            return f"{told[0]}\n({self.application or 'the job'} was given up by Hadoop; nothing was published)"
+        if self._spoken:
+            return self._spoken[0]
         errors = [line for line in self._log if re.search(r"Exception|[Ee]rror|failed|killed|[Ii]nvalid", line)]
         return f"Hadoop failed: {'; '.join((errors or self._log)[-3:]) or 'its client said nothing'}"

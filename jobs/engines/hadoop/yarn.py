@@ -4,6 +4,7 @@ https://hadoop.apache.org/docs/stable/hadoop-yarn/hadoop-yarn-site/ResourceManag
 """
 
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -64,7 +65,8 @@ class Cluster:
         scheme = self.roots[0].partition("://")[0]
         url = f"{scheme}://{node}/ws/v1/node/containers/{container}/logs/{file}?size=-65536"
         with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-            return str(answer.read().decode(errors="replace"))
+            text = str(answer.read().decode(errors="replace"))
+        return re.sub(r"\A.*?^LogContents:\n|^End of LogType:.*\Z", "", text, flags=re.DOTALL | re.MULTILINE)
 
     def _ask(self, path: str, put: dict[str, str] | None = None) -> dict[str, Any]:
         return self._get(f"/ws/v1/cluster/{path}", put)
