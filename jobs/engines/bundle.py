@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from jobs.errors import FaninError, UsageError
@@ -45,7 +45,7 @@ def bundle(node: Node, wheels: Path | None = None, extra: Sequence[str] = ()) ->
     wheels: a folder of wheels to take instead of a package index; it must hold those of duckdb and arro3-core, and
     of `extra`, the packages that they need beside them.
     """
-    needs = [f"{name}=={version(name)}" for name in WHEELS] + list(extra)
+    needs = [f"{name}=={version(name)}" for name in WHEELS] + [_like_here(name) for name in extra]
     own = dict(_own_modules())
     asked = hashlib.sha256(repr((node, needs, sorted(own.items()))).encode()).hexdigest()
     file = _cache() / f"bundle-{asked[:16]}.tar.gz"
@@ -55,6 +55,14 @@ def bundle(node: Node, wheels: Path | None = None, extra: Sequence[str] = ()) ->
             members = own | {name: data for wheel in Path(folder).glob("*.whl") for name, data in _unzipped(wheel)}
         _write(file, members.items())
     return file
+
+
+def _like_here(name: str) -> str:
+    """The requirement of a package in this machine's version, if it has one: nodes of a newer Python need more."""
+    try:
+        return f"{name}=={version(name)}"
+    except PackageNotFoundError:
+        return name
 
 
 def _own_modules() -> Iterator[tuple[str, bytes]]:

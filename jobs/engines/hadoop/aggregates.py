@@ -26,6 +26,7 @@ class AggregateRunner(HadoopRunner):
     """Runs one plan once, with settings.parts reducers."""
 
     def __init__(self, plan: Plan, settings: Settings, **kwargs: Any) -> None:
+        kwargs["label"] = kwargs.get("label") or plan.job.rpartition(":")[2]
         super().__init__(
             overwrite=settings.overwrite, quiet=settings.quiet, arguments=settings.arguments, **kwargs
         )  # fmt: skip

@@ -54,7 +54,10 @@ def _kill(tag: str, roots: list[str], hadoop: str) -> None:
         return
     try:
         left = Cluster(roots).kill(tag)
-    except Unreachable:
+    except Unreachable as error:
+        if error.refused:  # so would the tool be, for a quarter of an hour
+            print(f"fanin: YARN does not answer; applications with the tag {tag} may still run", file=sys.stderr)
+            return
         tool = [hadoop, "org.apache.hadoop.yarn.client.cli.ApplicationCLI", "application"]
         listed = subprocess.run([*tool, "-list", "-appTags", tag], capture_output=True, text=True, check=False)
         left = [word for word in listed.stdout.split() if word.startswith("application_")]

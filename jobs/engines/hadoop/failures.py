@@ -1,7 +1,9 @@
 """Why a task failed: what it said itself, and which input split it had, before its application is gone."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jobs.engines.hadoop.yarn import Cluster, Unreachable
 
@@ -18,10 +20,10 @@ CODES = {
 class Failure:
     """One attempt of a task that failed.
 
-    said: its own words.  split: its input.  reason: Hadoop's words.  hint: what an exit code of a command means.
+    name: of the task.  said: its own words.  split: its input.  reason: Hadoop's words.  hint: what an exit code of a command means.
     """
 
-    attempt: str
+    name: str
     said: str
     split: str
     reason: str
@@ -29,7 +31,8 @@ class Failure:
 
     @property
     def task(self) -> str:
-        kind, number = re.findall(r"_([mr])_(\d+)_\d+$", self.attempt)[0]
+        """What it is, as map task 0."""
+        kind, number = re.findall(r"_([mr])_(\d+)$", self.name)[0]
         return f"{'map' if kind == 'm' else 'reduce'} task {int(number)}"
 
     def __str__(self) -> str:
@@ -38,19 +41,34 @@ class Failure:
         return f"{self.task}{where} failed:\n{self.said or self.reason}{hint}"
 
 
-def failure(cluster: Cluster, application: str, attempt: str, message: str) -> Failure:
-    """What is known of a failed `attempt`.  message: what Hadoop's client printed of it."""
-    said = split = ""
+def of_attempt(cluster: Cluster, application: str, attempt: str, message: str) -> Failure:
+    """Why an attempt failed, while its application lives.  message: what Hadoop's client printed of it."""
+    task = re.sub(r"^attempt(_\d+_\d+_[mr]_\d+)_\d+$", r"task\1", attempt)
     try:
-        task = cluster.task(application, attempt)
-        node, container = task["nodeHttpAddress"], task["assignedContainerId"]
-        said = own_words(cluster.log(node, container, "stderr"))
-        found = re.findall(r"Processing split: (?:Paths:)?(.*)", cluster.log(node, container, "syslog"))
-        split = found[-1].strip() if found else ""
-    except (Unreachable, OSError, KeyError, ValueError):
-        pass  # the master is gone, or keeps its services to itself: Hadoop's own words must do
+        attempts = cluster.attempts(application, task)
+    except (Unreachable, LookupError):
+        attempts = []  # the master keeps its services to itself: Hadoop's own words must do
+    return _failure(cluster, task, [one for one in attempts if one["id"] == attempt], message.partition("\n")[2])
+
+
+def of_task(cluster: Cluster, attempts: Sequence[Mapping[str, Any]], task: str) -> Failure:
+    """Why a task failed.  attempts: of it, as the history of its ended application has them."""
+    failed = [one for one in attempts if one["state"] == "FAILED"]
+    return _failure(cluster, task, failed, failed[0]["diagnostics"] if failed else "")
+
+
+def _failure(cluster: Cluster, task: str, attempts: Sequence[Mapping[str, Any]], message: str) -> Failure:
+    said = split = ""
+    for attempt in attempts[:1]:
+        try:
+            node, container = attempt["nodeHttpAddress"], attempt["assignedContainerId"]
+            said = own_words(cluster.log(node, container, "stderr"))
+            found = re.findall(r"Processing split: (?:Paths:)?(.*)", cluster.log(node, container, "syslog"))
+            split = found[-1].strip() if found else ""
+        except (OSError, LookupError, ValueError):
+            pass  # the node keeps its logs to itself
     code = re.search(r"subprocess failed with code (\d+)", message)
-    return Failure(attempt, said, split, reason(message), CODES.get(code[1], "") if code else "")
+    return Failure(task, said, split, reason(message), CODES.get(code[1], "") if code else "")
 
 
 def own_words(stderr: str) -> str:
@@ -62,6 +80,6 @@ def own_words(stderr: str) -> str:
 
 def reason(message: str) -> str:
     """Hadoop's words on a failure, without Java's stack."""
-    lines = [line.strip() for line in message.splitlines()[1:]]
+    lines = [line.strip() for line in message.splitlines()]
     told = [line for line in lines if line and not re.match(r"at [\w.$/]+\(|\.\.\. \d+ more", line)]
     return "\n".join(told[:LINES])

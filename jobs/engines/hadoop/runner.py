@@ -21,7 +21,7 @@ from mrjob.hadoop import HadoopJobRunner
 
 from jobs.engines.bundle import ROW_WHEELS, Node, bundle
 from jobs.engines.describe import describe_steps
-from jobs.engines.hadoop import conf
+from jobs.engines.hadoop import conf, history
 from jobs.engines.hadoop.filesystem import NativeHdfs
 from jobs.engines.hadoop.inputs import check
 from jobs.engines.hadoop.submission import Submission
@@ -155,6 +155,7 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
             "mapreduce.client.progressmonitor.pollinterval": 500,
             "mapreduce.fileoutputcommitter.algorithm.version": 1,  # 2 shows parts of tasks that are not committed
             "mapreduce.fileoutputcommitter.marksuccessfuljobs": False,  # we do, when all is verified
+            **history.SETTINGS,
             "stream.jobconf.truncate.limit": 20_000,  # long lists of inputs do not fit into a task's environment
         }
 
@@ -172,7 +173,7 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
         flags = LIGHT if self._opts["jvm_flags"] is None else self._opts["jvm_flags"]
         env = env | {"HADOOP_CLIENT_OPTS": f"{flags} {env.get('HADOOP_CLIENT_OPTS', '')}".strip()}
         cluster = Cluster(conf.resource_managers(self._said()))
-        submission = Submission(cluster, self._tag, self._get_local_tmp_dir(), self._quiet)
+        submission = Submission(cluster, self._site, self._tag, self._get_local_tmp_dir(), self._quiet)
         return 0, submission.run(hadoop_args, env)
 
     def _said(self) -> dict[str, str]:

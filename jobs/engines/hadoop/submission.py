@@ -15,8 +15,8 @@ from typing import IO, Any
 
 from mrjob.logs.step import _interpret_hadoop_jar_command_stderr
 
-from jobs.engines.hadoop import client
-from jobs.engines.hadoop.failures import Failure, failure
+from jobs.engines.hadoop import client, failures, history
+from jobs.engines.hadoop.failures import Failure
 from jobs.engines.hadoop.yarn import Cluster, Unreachable
 from jobs.engines.progress import Progress
 from jobs.errors import FaninError
@@ -26,14 +26,20 @@ NODES = 15  # seconds that a cluster may have no node before the job is given up
 SILENCE = 20  # seconds without news, before that is said; then twice as many
 PROGRESS = re.compile(r"\s*map (\d+)% reduce (\d+)%")
 FAILED = re.compile(r"Task Id : (attempt_\w+), Status : FAILED")
+GIVEN_UP = re.compile(r"failed with state FAILED due to: Task failed (task_\w+)")  # without a second attempt
 SUBMITTED = re.compile(r"Submitted application (application_\d+_\d+)")
 
 
 @dataclass
 class Submission:
-    """A job being run.  tag: of its applications.  folder: where the client runs, and LocalJobRunner's tasks."""
+    """A job being run.
+
+    site: what the cluster's configuration says.  tag: of the job's applications.  folder: where the client runs, and
+    LocalJobRunner's tasks.
+    """
 
     cluster: Cluster
+    site: Mapping[str, str]
     tag: str
     folder: str
     quiet: bool = False
@@ -73,7 +79,7 @@ class Submission:
         assert process.stdin and process.stdout
         process.stdin.close()
         for line in process.stdout:
-            if line.startswith(b"fanin: "):
+            if self.application and line.startswith(b"fanin: "):
                 sys.stderr.write(line.decode(errors="replace"))
         process.wait()
 
@@ -113,8 +119,12 @@ class Submission:
         elif match := PROGRESS.match(message):
             self._stage = f"map {match[1]} %, reduce {match[2]} %"
         elif match := FAILED.match(message):
-            self.failures.append(failure(self.cluster, self.application, match[1], message))
+            self.failures.append(failures.of_attempt(self.cluster, self.application, match[1], message))
             self._say(f"{self.failures[-1].task}: an attempt failed; Hadoop tries again as often as it is set to")
+        elif match := GIVEN_UP.search(message):
+            if not self.failures:
+                attempts = history.attempts(self.site, self.application, match[1])
+                self.failures.append(failures.of_task(self.cluster, attempts, match[1]))
         elif record.get("level") != "INFO" or not record.get("logger"):
             self._log += message.splitlines()
 

@@ -53,12 +53,11 @@ class Cluster:
             time.sleep(0.3)
         return names
 
-    def task(self, application: str, attempt: str) -> dict[str, Any]:
-        """What the application's master, as long as it lives, says of a task's attempt."""
+    def attempts(self, application: str, task: str) -> list[dict[str, Any]]:
+        """What the application's master, as long as it lives, says of the attempts of a task."""
         job = application.replace("application_", "job_")
-        task = "task_" + attempt.removeprefix("attempt_").rpartition("_")[0]
-        path = f"/proxy/{application}/ws/v1/mapreduce/jobs/{job}/tasks/{task}/attempts/{attempt}"
-        return dict(self._get(path)["taskAttempt"])
+        path = f"/proxy/{application}/ws/v1/mapreduce/jobs/{job}/tasks/{task}/attempts"
+        return list(self._get(path)["taskAttempts"]["taskAttempt"])
 
     def log(self, node: str, container: str, file: str) -> str:
         """The end of a file that a container on the NodeManager `node` has written: stderr, stdout or syslog."""

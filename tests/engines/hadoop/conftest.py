@@ -1,0 +1,112 @@
+"""The lab's cluster, as the tests here use it."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests import command, lab
+from tests.command import Result
+from tests.storage.places import HdfsPlace
+
+JOBS = Path(__file__).with_name("jobs_under_test.py")
+T = TypeVar("T")
+
+
+def until(what: str, look: Callable[[], T], seconds: float = 60) -> T:
+    """What `look` gives, as soon as that is true."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(0.1)
+    return found
+
+
+class Yarn:
+    """A lab, a fresh folder on its HDFS, and its ResourceManager asked without our own code."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.env = env
+        self.place = HdfsPlace(env["FANIN_LAB_HDFS"])
+        self.root = self.place.root
+
+    def run(self, *arguments: str, **options: Any) -> Result:
+        """`fanin run ... -r hadoop`."""
+        return command.run("run", *arguments, "-r", "hadoop", env=self.env, **options)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """The same, going on."""
+        pipe = subprocess.PIPE
+        whole = [command.FANIN, "run", *arguments, "-r", "hadoop"]
+        return subprocess.Popen(whole, env=self.env, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL)
+
+    def daemon(self, name: str) -> int:
+        """The process id of a daemon."""
+        lines = subprocess.run([lab.LAB, "status"], env=self.env, capture_output=True, text=True).stdout.splitlines()
+        return next(int(line.split()[2]) for line in lines if line.startswith(name))
+
+    def ask(self, path: str) -> dict[str, Any]:
+        """What the ResourceManager answers."""
+        lines = subprocess.run([lab.LAB, "status"], env=self.env, capture_output=True, text=True).stdout.splitlines()
+        url = next(line.split()[-1] for line in lines if line.startswith("ResourceManager"))
+        with urllib.request.urlopen(f"{url}/ws/v1/cluster/{path}", timeout=5) as answer:
+            return dict(json.load(answer))
+
+    def states(self) -> set[str]:
+        """The states of our applications."""
+        apps = (self.ask("apps").get("apps") or {}).get("app") or []
+        return {app["state"] for app in apps if self.mark in app["name"]}
+
+    @property
+    def mark(self) -> str:
+        return self.root.rpartition("/")[2]
+
+    def name(self) -> list[str]:
+        """Options that give the application a name that tells whose it is."""
+        return ["-D", f"mapreduce.job.name={self.mark}"]
+
+    def tasks(self, kind: str) -> list[int]:
+        """Our tasks that run now: process ids of `python -m jobs.tasks KIND`."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if words[1:4] == [b"-m", b"jobs.tasks", kind.encode()]:
+                    mine = f"mapreduce_job_name={self.mark}".encode() in (process / "environ").read_bytes()
+                    found += [int(process.name)] * mine
+            except OSError:
+                pass
+        return found
+
+
+@pytest.fixture(scope="session")
+def lab_environment() -> dict[str, str]:
+    return lab.environment()
+
+
+@pytest.fixture
+def yarn(lab_environment: dict[str, str]) -> Yarn:
+    return Yarn(lab_environment)
+
+
+@pytest.fixture
+def own_yarn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yarn]:
+    """A lab whose daemons may be killed."""
+    folder = tmp_path_factory.mktemp("lab")
+    folder.rmdir()
+    env = lab.environment(folder)
+    try:
+        yield Yarn(env)
+    finally:
+        lab.call("stop", env)
+
+
+def kill(process: int) -> None:
+    os.kill(process, signal.SIGKILL)

@@ -1,0 +1,178 @@
+"""`-r hadoop` on a real cluster: what comes out, and what is refused."""
+
+import gzip
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests import command
+from tests.conformance.cases import access_log, zipf_words
+from tests.engines.hadoop.conftest import JOBS, Yarn
+
+pytestmark = [pytest.mark.hadoop, pytest.mark.slow]
+
+LOCAL = ("-D", "mapreduce.framework.name=local")  # Hadoop in one process, where YARN adds nothing
+ROWS = """
+from mrjob.job import MRJob
+
+class Longest(MRJob):
+    def configure_args(self):
+        super().configure_args()
+        self.add_passthru_arg("--least", type=int, default=1)
+
+    def mapper(self, _, line):
+        for word in line.split():
+            yield len(word), 1
+
+    def reducer(self, length, ones):
+        if length >= self.options.least:
+            yield length, sum(ones)
+
+if __name__ == "__main__":
+    Longest.run()
+"""
+
+
+def unescaped(record: bytes) -> bytes:
+    return re.sub(rb"\\([tnr\\])", lambda m: {b"t": b"\t", b"n": b"\n", b"r": b"\r", b"\\": b"\\"}[m[1]], record)
+
+
+def test_javas_word_count_is_ours(yarn: Yarn) -> None:
+    for name, data in (zipf_words() | access_log()).items():
+        yarn.place.write(f"{yarn.root}/in/{name}", data)
+    examples = yarn.env["HADOOP_EXAMPLES_JAR"]
+    command.call("hadoop", "jar", examples, "wordcount", f"{yarn.root}/in", f"{yarn.root}/java", env=yarn.env).ok()
+    yarn.run("word_count", f"{yarn.root}/in", "-o", f"{yarn.root}/ours").ok()
+    java = yarn.place.read(f"{yarn.root}/java/part-r-00000").splitlines()
+    ours = [unescaped(line) for line in yarn.place.read(f"{yarn.root}/ours/part-00000").splitlines()]
+    assert any(b"\\" in line for line in java)
+    assert ours == java
+
+
+def test_the_manifest_is_that_of_any_output(yarn: Yarn, tmp_path: Path) -> None:
+    yarn.place.write(f"{yarn.root}/in.txt", b"b a\nc a\n\xff\n")
+    on_hadoop = [f"{yarn.root}/in.txt", "-o", f"{yarn.root}/out", "-D", "mapreduce.job.reduces=2", *LOCAL]
+    told = yarn.run("word_count", *on_hadoop).ok()
+    assert "1 invalid UTF-8 sequence(s)" in told.err
+    here = str(tmp_path / "out")
+    command.run("run", "word_count", f"{yarn.root}/in.txt", "-o", here, "--parts", "2", env=yarn.env).ok()
+    good = command.run("verify", f"{yarn.root}/out", here, env=yarn.env).ok().out.decode().splitlines()
+    assert [line.split(": ", 1)[1] for line in good] == ["good: 2 files, 4 records, 18 bytes"] * 2
+    written = [yarn.place.read(f"{yarn.root}/out/_MANIFEST.json"), Path(here, "_MANIFEST.json").read_bytes()]
+    theirs, ours = map(json.loads, written)
+    for field in ("job", "plan", "signature", "columns", "encoding", "order", "partitioner", "files", "inputs"):
+        assert theirs[field] == ours[field], field
+
+
+def test_local_files_standard_output_and_mrjobs_own_way(yarn: Yarn, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"a b\n")
+    (tmp_path / "b.gz").write_bytes(gzip.compress(b"b\n"))
+    command_line = ["word_count", str(tmp_path / "a.txt"), str(tmp_path / "b.gz"), "-", *LOCAL]
+    assert yarn.run(*command_line, input=b"c b").ok().out == b"a\t1\nb\t3\nc\t1\n"
+    module = [command.FANIN.replace("fanin", "python"), "-m", "jobs.word_count", "-r", "hadoop", *LOCAL]
+    module += [str(tmp_path / "a.txt"), "--output-dir", f"{yarn.root}/out"]
+    command.call(*module, env=yarn.env).ok()
+    assert yarn.place.read(f"{yarn.root}/out/part-00000") == b"a\t1\nb\t1\n"
+
+
+def test_an_output_that_exists_is_refused_or_replaced(yarn: Yarn) -> None:
+    yarn.place.write(f"{yarn.root}/in.txt", b"a\n")
+    yarn.place.write(f"{yarn.root}/out/_SUCCESS", b"")
+    again = ["word_count", f"{yarn.root}/in.txt", "-o", f"{yarn.root}/out", *LOCAL]
+    refused = yarn.run(*again)
+    assert refused.code == 2
+    assert "already exists" in refused.err
+    yarn.run(*again, "--overwrite").ok()
+    assert yarn.place.names(yarn.root) == ["in.txt", "out"]
+    assert yarn.place.read(f"{yarn.root}/out/part-00000") == b"a\t1\n"
+
+
+@pytest.mark.parametrize(("name", "data", "why"), [
+    ("a.xz", b"x", "Hadoop has no codec for .xz"),
+    ("a.zst", b"x", "native library"),
+    ("a.lz4", b"x", ".lz4 files are not read"),
+    ("log[1].txt", b"x", r"Hadoop gives '[' in a path"),
+    ("a,b.txt", b"x", "Hadoop gives ',' in a path"),
+    ("${user.name}.txt", b"x", "Hadoop gives '$' in a path"),
+    ("a.txt", gzip.compress(b"x"), "holds .gz data under a name without .gz"),
+])  # fmt: skip
+def test_what_hadoop_would_read_differently_is_refused_by_name(yarn: Yarn, name: str, data: bytes, why: str) -> None:
+    yarn.place.write(f"{yarn.root}/in/{name}", data)
+    refused = yarn.run("word_count", f"{yarn.root}/in", "-o", f"{yarn.root}/out")
+    assert refused.code in (1, 2)
+    assert f"{yarn.root}/in/{name}: " in refused.err
+    assert why in refused.err
+    assert yarn.place.names(yarn.root) == ["in"]
+
+
+def test_settings_that_would_change_the_output_are_refused(yarn: Yarn) -> None:
+    yarn.place.write(f"{yarn.root}/in.txt", b"a\n")
+    refused = yarn.run("word_count", f"{yarn.root}/in.txt", "-D", "stream.map.output.field.separator=,")
+    assert refused.code == 2
+    assert "the output's bytes depend on it" in refused.err
+
+
+def test_names_with_blanks_and_other_letters(yarn: Yarn) -> None:
+    yarn.place.write(f"{yarn.root}/a folder é#%20/x y&<'\".txt", b"a b\n")
+    yarn.place.write(f"{yarn.root}/a folder é#%20/z.txt", b"b\n")
+    output = f"{yarn.root}/an output é#%20&"
+    yarn.run("word_count", f"{yarn.root}/a folder é#%20", "-o", output, *LOCAL).ok()
+    assert yarn.place.read(f"{output}/part-00000") == b"a\t1\nb\t2\n"
+
+
+def test_a_list_of_inputs_longer_than_a_task_can_take(yarn: Yarn) -> None:
+    yarn.place.write(f"{yarn.root}/{'long' * 50}.txt", b"a\n")
+    many = [f"{yarn.root}/{'long' * 50}.txt"] * 1000
+    yarn.run("word_count", *many, "-o", f"{yarn.root}/out", *LOCAL).ok()
+    assert yarn.place.read(f"{yarn.root}/out/part-00000") == b"a\t1000\n"
+
+
+def test_rows_jobs_of_mrjobs_own_pass_through(yarn: Yarn, tmp_path: Path) -> None:
+    (tmp_path / "longest.py").write_text(ROWS)
+    yarn.place.write(f"{yarn.root}/in.txt", b"a bb cc ddd\nee\n")
+    job = [str(tmp_path / "longest.py"), f"{yarn.root}/in.txt", "-o", f"{yarn.root}/out", "--least", "2"]
+    yarn.run(*job, "-D", "mapreduce.job.reduces=2").ok()
+    parts = [yarn.place.read(f"{yarn.root}/out/part-0000{part}") for part in (0, 1)]
+    assert Counter(b"".join(parts).splitlines()) == Counter([b"2\t3", b"3\t1"])
+    assert b"good: 2 files, 2 records" in command.run("verify", f"{yarn.root}/out", env=yarn.env).ok().out
+
+
+def test_row_jobs_are_refused_locally(tmp_path: Path) -> None:
+    (tmp_path / "longest.py").write_text(ROWS)
+    refused = command.run("run", str(tmp_path / "longest.py"), str(tmp_path / "longest.py"))
+    assert refused.code == 2
+    assert "runs with -r hadoop, so far" in refused.err
+
+
+def test_a_task_fails_in_its_own_words(yarn: Yarn) -> None:
+    yarn.place.write(f"{yarn.root}/in/a.txt", b"first\n")
+    job = [f"{JOBS}:Wrong", f"{yarn.root}/in", "-o", f"{yarn.root}/out", "-D", "mapreduce.map.maxattempts=2"]
+    failed = yarn.run(*job, *yarn.name())
+    assert failed.code == 1
+    assert re.search(
+        rf"fanin: map task \d over {yarn.root}/in/a.txt:\d\+\d failed:\nfanin: wrong on purpose: first\n", failed.err
+    )
+    assert yarn.states() == {"FINISHED"}
+    assert yarn.place.names(yarn.root) == ["in"]
+
+
+def test_a_node_without_the_python_is_told(yarn: Yarn) -> None:
+    yarn.place.write(f"{yarn.root}/in/a.txt", b"first\n")
+    job = ["word_count", f"{yarn.root}/in", "-D", "mapreduce.map.maxattempts=1", "--python-bin", "python2.5"]
+    failed = yarn.run(*job)
+    assert failed.code == 1
+    assert "python2.5" in failed.err
+    assert "--node-python or --python-bin" in failed.err
+
+
+def test_a_truncated_gz_fails_by_name(yarn: Yarn) -> None:
+    data = gzip.compress(b"".join(b"%d\n" % number for number in range(100_000)))
+    yarn.place.write(f"{yarn.root}/in/cut.gz", data[: len(data) // 2])
+    failed = yarn.run("word_count", f"{yarn.root}/in", "-o", f"{yarn.root}/out", "-D", "mapreduce.map.maxattempts=1")
+    assert failed.code == 1
+    assert f"{yarn.root}/in/cut.gz" in failed.err
+    assert "Unexpected end of input stream" in failed.err
+    assert yarn.place.names(yarn.root) == ["in"]
