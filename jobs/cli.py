@@ -1,11 +1,11 @@
-"""The command line: fanin run, cat, verify, history, show."""
+"""The command line: fanin run, cat, verify, history, show, doctor."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from jobs import audit
-from jobs.errors import UsageError, exit_code
+from jobs.errors import FAILED, UsageError, exit_code
 from jobs.storage.inputs import resolve
 
 
@@ -41,6 +41,15 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("job")
     show.add_argument("arguments", nargs=argparse.REMAINDER, help="the job's own options")
     show.set_defaults(command=_show)
+
+    doctor = commands.add_parser("doctor", help="say what is missing to run -r hadoop, and the fix for each")
+    doctor.add_argument("-r", "--runner", choices=["hadoop"], required=True)
+    as_run = doctor.add_argument_group("as fanin run takes them")
+    for name in ("node-python", "node-arch", "wheels", "python-bin", "hadoop-bin", "hadoop-streaming-jar", "jobconf"):
+        as_run.add_argument(
+            f"--{name}", dest="options", action="append", type=f"--{name}={{}}".format, metavar="VALUE"
+        )
+    doctor.set_defaults(command=_doctor, options=[])
     return parser
 
 
@@ -91,6 +100,13 @@ def _show(options: argparse.Namespace) -> None:
     with quoting(kind):
         for line in describe(kind()):
             print(line)
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from jobs.engines.hadoop.doctor import examine
+
+    if not examine(options.options):
+        sys.exit(FAILED)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ def exit_code(action: Callable[[], object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python's last flush of stdout would fail again
         return SIGNALLED + signal.SIGPIPE
     except (Exception, KeyboardInterrupt) as error:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # another one would only spoil what is told
         if received:
             code = _tell("interrupted; nothing was published", SIGNALLED + received[0])
             sys.stderr.flush()

@@ -5,12 +5,18 @@
 
 import functools
 import io
+import os
+import socket
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from jobs.errors import FaninError, UsageError
 from jobs.storage.base import Attempt, Entry, Writer, join
 from jobs.storage.renamed import RenamedAttempt
+from jobs.storage.site import folder, site
+
+PORT = 8020  # Hadoop's own default
+PATIENCE = 5  # seconds for a name node to take a connection
 
 
 class Hdfs:
@@ -104,14 +110,36 @@ def _client(root: str) -> Any:
         from hdfs_native import Client
     except ImportError:
         raise UsageError("hdfs:// needs hdfs-native: pip install 'fanin[hdfs]'") from None
+    said = site()
+    if place := folder():
+        os.environ["HADOOP_CONF_DIR"] = str(place)  # hdfs-native looks for it in fewer places than Hadoop does
+    url = root if root != "hdfs://" else said.get("fs.defaultFS", root)
+    address = urlsplit(url)
+    if (
+        address.hostname
+        and address.port is None
+        and address.hostname not in said.get("dfs.nameservices", "").split(",")
+    ):
+        address, url = urlsplit(f"{url}:{PORT}"), f"{url}:{PORT}"
+    if address.port:
+        _listens(str(address.hostname), address.port)
     try:
-        return Client(root) if root != "hdfs://" else Client()
+        return Client(url) if url != "hdfs://" else Client()
     except Exception as error:
         raise UsageError(f"{root}: no such HDFS ({error}); give hdfs://host:port, or set HADOOP_CONF_DIR") from error
 
 
+def _listens(host: str, port: int) -> None:
+    """Raises UsageError if nobody listens there: hdfs-native would try for minutes, and hear no Ctrl-C."""
+    try:
+        socket.create_connection((host, port), PATIENCE).close()
+    except OSError as error:
+        raise UsageError(f"hdfs://{host}:{port}: no name node answers there: {error.strerror or error}") from error
+
+
 def _failed(path: str, error: Exception) -> FaninError:
-    return FaninError(f"{path}: HDFS failed: {error}")
+    words = str(error).partition(r"\n\tat ")[0]  # what follows is Java's stack
+    return FaninError(f"{path}: HDFS failed: {words}")
 
 
 class _Reader(io.RawIOBase):

@@ -10,6 +10,7 @@ from typing import Any
 from jobs.database import Limits, database, open_rows, output_columns
 from jobs.engines import local
 from jobs.engines.describe import describe
+from jobs.engines.hadoop import jvm
 from jobs.engines.hadoop.inputs import COMBINE, SPLIT, combined
 from jobs.engines.hadoop.runner import HadoopRunner
 from jobs.engines.local import Settings
@@ -18,7 +19,6 @@ from jobs.plan import Plan
 from jobs.storage.output import Describe, Output, part_name
 
 PLAN = "plan.json"
-HEAP = "-Xmx256m"  # of the JVM beside a task, which sorts 100 MB; the rest of the container is the task's
 OURS = ("stream.", "mapreduce.job.partitioner.", "mapreduce.job.output.key.", "mapreduce.output.fileoutputformat.")
 
 
@@ -73,8 +73,7 @@ class AggregateRunner(HadoopRunner):
         return ["env", "PYTHONPATH=node", *self._python_bin(), "-m", "jobs.tasks", name, PLAN]
 
     def _defaults(self) -> dict[str, Any]:
-        heaps = dict.fromkeys(("mapreduce.map.java.opts", "mapreduce.reduce.java.opts"), HEAP)
-        return super()._defaults() | heaps | {"mapreduce.task.io.sort.mb": 100}
+        return super()._defaults() | jvm.with_heap(self._site) | {"mapreduce.task.io.sort.mb": 100}
 
     def _describe(self, output: Output) -> Describe:
         self._counted = self._count(output) | self._reported()

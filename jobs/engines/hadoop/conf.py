@@ -1,48 +1,21 @@
-"""What this machine's Hadoop configuration says: the *-site.xml files of HADOOP_CONF_DIR."""
+"""What is read out of Hadoop's configuration, and one that is written for a job."""
 
-import os
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-SITES = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml", "mapred-site.xml")
 
-
-def folder() -> Path | None:
-    """The folder of the configuration, if there is one."""
-    home = os.environ.get("HADOOP_HOME")
-    places = [os.environ.get("HADOOP_CONF_DIR"), home and f"{home}/etc/hadoop", "/etc/hadoop/conf"]
-    return next((Path(place) for place in places if place and Path(place).is_dir()), None)
-
-
-def site() -> dict[str, str]:
-    """All properties of the configuration, by name; ${name} in a value stands for that property's."""
-    place = folder()
-    files = [place / name for name in SITES] if place else []
-    said: dict[str, str] = {}
-    for file in files:
-        if file.is_file():
-            for found in ElementTree.parse(file).iter("property"):
-                said[(found.findtext("name") or "").strip()] = (found.findtext("value") or "").strip()
-    return {name: re.sub(r"\$\{([^}]+)\}", lambda match: said.get(match[1], match[0]), said[name]) for name in said}
-
-
-def resource_managers(said: dict[str, str]) -> list[str]:
+def resource_managers(said: Mapping[str, str]) -> list[str]:
     """The web addresses of the cluster's ResourceManagers, as http://host:port; none if there is no YARN."""
     if said.get("mapreduce.framework.name") != "yarn":
         return []
-    scheme, key, port = ("http", "webapp.address", 8088)
+    scheme, key, port = "http", "webapp.address", 8088
     if said.get("yarn.http.policy") == "HTTPS_ONLY":
-        scheme, key, port = ("https", "webapp.https.address", 8090)
+        scheme, key, port = "https", "webapp.https.address", 8090
     names = [f".{name.strip()}" for name in said.get("yarn.resourcemanager.ha.rm-ids", "").split(",") if name.strip()]
-    found = []
-    for name in names or [""]:
-        host = said.get(f"yarn.resourcemanager.hostname{name}")
-        address = said.get(f"yarn.resourcemanager.{key}{name}") or (f"{host}:{port}" if host else None)
-        found += [f"{scheme}://{address}"] if address else []
-    return found
+    hosts = {name: said.get(f"yarn.resourcemanager.hostname{name}") or "127.0.0.1" for name in names or [""]}
+    addresses = [said.get(f"yarn.resourcemanager.{key}{name}") or f"{host}:{port}" for name, host in hosts.items()]
+    return [f"{scheme}://{address}" for address in addresses]
 
 
 def write(file: Path, properties: Iterable[tuple[str, str]]) -> None:

@@ -5,9 +5,10 @@ the inputs (resolved by us, so that they mean the same on every engine), Hadoop'
 with its application), what nodes need (the bundle), and the output (an attempt, published with its manifest).
 """
 
+import contextlib
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from mrjob.hadoop import HadoopJobRunner
 
 from jobs.engines.bundle import ROW_WHEELS, Node, bundle
 from jobs.engines.describe import describe_steps
-from jobs.engines.hadoop import conf, history
+from jobs.engines.hadoop import conf, history, jvm
 from jobs.engines.hadoop.filesystem import NativeHdfs
 from jobs.engines.hadoop.inputs import check
 from jobs.engines.hadoop.submission import Submission
@@ -33,15 +34,7 @@ from jobs.storage.inputs import Inputs, resolve
 from jobs.storage.output import Describe, Output
 from jobs.storage.owners import is_dead, new_tag
 from jobs.storage.scratch import scratch
-
-LIGHT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""JVM flags that halve what a JVM of a few seconds costs."""
-JVM_FLAGS = {  # the settings that take such flags, and those of the cluster that they must agree with
-    "mapreduce.admin.map.child.java.opts": ("mapreduce.map.java.opts", "mapred.child.java.opts"),
-    "mapreduce.admin.reduce.child.java.opts": ("mapreduce.reduce.java.opts", "mapred.child.java.opts"),
-    "yarn.app.mapreduce.am.admin-command-opts": ("yarn.app.mapreduce.am.command-opts",),
-}
-COLLECTOR = re.compile(r"-XX:\+Use\w*GC\b")
+from jobs.storage.site import site
 
 
 class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
@@ -62,8 +55,9 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
         super().__init__(**kwargs)
         self._overwrite, self._quiet, self._arguments = overwrite, quiet, arguments
         self._exit = ExitStack()
-        self._site = conf.site()
+        self._site = site()
         self._inputs = Inputs([], {})
+        self._on_hdfs = False  # whether something of ours may lie there
 
     def run(self) -> None:
         """Runs the job and publishes its output; raises FaninError and publishes nothing if it fails."""
@@ -78,6 +72,7 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
         self._input_paths = [file.name for file in self._inputs.files]
         target = self._output_dir
         with Output(target, self._overwrite) as output:
+            self._on_hdfs = True
             self._sweep()
             self._ship()
             self._output_dir = output.hand_over()
@@ -117,10 +112,13 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
         """Puts `file` on HDFS, if it is not there; under its name it is whole."""
         hdfs = Hdfs(place)
         there = hdfs.stat(place)
-        if there is None or there.size != file.stat().st_size:
-            written = join(self._hadoop_tmp_dir, file.name)
-            self.fs.put(str(file), written)
+        if there and there.size == file.stat().st_size:
+            return
+        written = join(self._hadoop_tmp_dir, file.name)
+        self.fs.put(str(file), written)
+        if there:
             hdfs.delete(place)
+        with contextlib.suppress(UsageError):  # another run was faster
             hdfs.rename(written, place)
 
     def _python_bin(self) -> list[str]:
@@ -146,7 +144,7 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
     def _jobconf_for_step(self, step_num: int) -> dict[str, Any]:
         ours = super()._jobconf_for_step(step_num)
         tags = {"mapreduce.job.tags": ",".join(filter(None, [ours.get("mapreduce.job.tags"), self._tag]))}
-        return dict(combine_jobconfs(self._defaults() | self._light(self._said()), ours, tags))
+        return dict(combine_jobconfs(self._defaults() | jvm.with_flags(self._jvm_flags, self._said()), ours, tags))
 
     def _defaults(self) -> dict[str, Any]:
         """Settings that a user's own have precedence over."""
@@ -159,19 +157,14 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
             "stream.jobconf.truncate.limit": 20_000,  # long lists of inputs do not fit into a task's environment
         }
 
-    def _light(self, said: Mapping[str, Any]) -> dict[str, str]:
-        flags = LIGHT if self._opts["jvm_flags"] is None else self._opts["jvm_flags"]
-        lighter = {}
-        for setting, others in JVM_FLAGS.items():
-            told = " ".join(str(said.get(name, "")) for name in others)
-            fit = COLLECTOR.sub("", flags) if COLLECTOR.search(told) else flags  # a JVM with two does not start
-            lighter[setting] = f"{self._site.get(setting, '')} {fit}".strip()
-        return {setting: value for setting, value in lighter.items() if value}
+    @property
+    def _jvm_flags(self) -> str:
+        given = self._opts["jvm_flags"]
+        return jvm.LIGHT if given is None else str(given)
 
     def _run_hadoop(self, hadoop_args: list[str], env: dict[str, str], record_callback: Any) -> tuple[int, Any]:
         del record_callback
-        flags = LIGHT if self._opts["jvm_flags"] is None else self._opts["jvm_flags"]
-        env = env | {"HADOOP_CLIENT_OPTS": f"{flags} {env.get('HADOOP_CLIENT_OPTS', '')}".strip()}
+        env = env | {"HADOOP_CLIENT_OPTS": f"{self._jvm_flags} {env.get('HADOOP_CLIENT_OPTS', '')}".strip()}
         cluster = Cluster(conf.resource_managers(self._said()))
         submission = Submission(cluster, self._site, self._tag, self._get_local_tmp_dir(), self._quiet)
         return 0, submission.run(hadoop_args, env)
@@ -227,6 +220,10 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
     @classmethod
     def _default_opts(cls) -> dict[str, Any]:
         return {**super()._default_opts(), "cleanup_on_failure": ["ALL"], "check_input_paths": False}
+
+    def _cleanup_hadoop_tmp(self) -> None:
+        if self._on_hdfs:
+            super()._cleanup_hadoop_tmp()
 
     def cleanup(self, mode: Any = None) -> None:
         super().cleanup(mode)

@@ -24,9 +24,9 @@ from jobs.errors import FaninError
 LOOK = 3  # seconds between two looks at a silent job
 NODES = 15  # seconds that a cluster may have no node before the job is given up
 SILENCE = 20  # seconds without news, before that is said; then twice as many
-PROGRESS = re.compile(r"\s*map (\d+)% reduce (\d+)%")
+PROGRESS = re.compile(r": +map (\d+)% reduce (\d+)%")
 FAILED = re.compile(r"Task Id : (attempt_\w+), Status : FAILED")
-GIVEN_UP = re.compile(r"failed with state FAILED due to: Task failed (task_\w+)")  # without a second attempt
+ENDED = re.compile(r"failed with state (\w+) due to: (.*)", re.DOTALL)
 SUBMITTED = re.compile(r"Submitted application (application_\d+_\d+)")
 
 
@@ -97,7 +97,7 @@ class Submission:
                 *lines, buffer = (buffer + data).split(b"\n")
                 for line in lines:
                     text = line.decode(errors="replace")
-                    self._spoken += [text.removeprefix("fanin: ")] * text.startswith("fanin: ")
+                    self._hear(text)
                     yield text + "\n"
                 progress.say(self._stage)
             if stage != self._stage:
@@ -111,20 +111,27 @@ class Submission:
         if buffer:
             yield buffer.decode(errors="replace") + "\n"
 
-    def _note(self, record: Mapping[str, Any]) -> None:
-        """Takes notice of one record of the client's log."""
-        message = record["message"]
-        if match := SUBMITTED.match(message):
+    def _hear(self, line: str) -> None:
+        """Takes notice of one line of the client, as it comes."""
+        if line.startswith("fanin: "):
+            self._spoken.append(line.removeprefix("fanin: "))
+        elif match := SUBMITTED.search(line):
             self.application, self._stage = match[1], "submitted"
-        elif match := PROGRESS.match(message):
+        elif match := PROGRESS.search(line):
             self._stage = f"map {match[1]} %, reduce {match[2]} %"
-        elif match := FAILED.match(message):
+
+    def _note(self, record: Mapping[str, Any]) -> None:
+        """Takes notice of one record of the client's log, of several lines perhaps, once the next one begins."""
+        message = record["message"]
+        if match := FAILED.match(message):
             self.failures.append(failures.of_attempt(self.cluster, self.application, match[1], message))
             self._say(f"{self.failures[-1].task}: an attempt failed; Hadoop tries again as often as it is set to")
-        elif match := GIVEN_UP.search(message):
-            if not self.failures:
-                attempts = history.attempts(self.site, self.application, match[1])
-                self.failures.append(failures.of_task(self.cluster, attempts, match[1]))
+        elif match := ENDED.search(message):
+            self._log = [f"{self.application} {match[1]}: {' '.join(match[2].split())}"]
+            task = re.search(r"Task failed (task_\w+)", match[2])
+            if task and not self.failures:  # it had no second attempt, which the client would have told of
+                attempts = history.attempts(self.site, self.application, task[1])
+                self.failures.append(failures.of_task(self.cluster, attempts, task[1]))
         elif record.get("level") != "INFO" or not record.get("logger"):
             self._log += message.splitlines()
 
@@ -168,5 +175,5 @@ class Submission:
             return f"{told[0]}\n({self.application or 'the job'} was given up by Hadoop; nothing was published)"
         if self._spoken:
             return self._spoken[0]
-        errors = [line for line in self._log if re.search(r"Exception|[Ee]rror|failed|killed|[Ii]nvalid", line)]
+        errors = [line for line in self._log if re.search(r"Exception|[Ee]rror|FAILED|KILLED|[Ii]nvalid", line)]
         return f"Hadoop failed: {'; '.join((errors or self._log)[-3:]) or 'its client said nothing'}"

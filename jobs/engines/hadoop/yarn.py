@@ -85,3 +85,7 @@ class Cluster:
                 self.roots = [*(other for other in self.roots if other != root), root]  # try the others first
         refused = isinstance(getattr(error, "reason", error), ConnectionRefusedError)
         raise Unreachable(f"{self.roots[-1] if self.roots else 'YARN'}: {error}", refused) from error
+
+    def node_managers(self) -> list[dict[str, Any]]:
+        """What the ResourceManager knows of each NodeManager: id, state, healthReport, usedMemoryMB, and more."""
+        return list((self._ask("nodes")["nodes"] or {}).get("node", []))

@@ -59,10 +59,14 @@ class Yarn:
         with urllib.request.urlopen(f"{url}/ws/v1/cluster/{path}", timeout=5) as answer:
             return dict(json.load(answer))
 
+    def applications(self) -> list[dict[str, Any]]:
+        """Our applications."""
+        apps = (self.ask("apps").get("apps") or {}).get("app") or []
+        return [app for app in apps if self.mark in app["name"]]
+
     def states(self) -> set[str]:
         """The states of our applications."""
-        apps = (self.ask("apps").get("apps") or {}).get("app") or []
-        return {app["state"] for app in apps if self.mark in app["name"]}
+        return {app["state"] for app in self.applications()}
 
     @property
     def mark(self) -> str:

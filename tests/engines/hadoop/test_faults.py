@@ -1,5 +1,8 @@
 """What dies, hangs or is missing on a cluster: the job ends right or fails clean, and leaves nothing that runs."""
 
+import os
+import re
+import select
 import signal
 import subprocess
 import time
@@ -7,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import lab
+from tests import command, lab
 from tests.engines.hadoop.conftest import JOBS, Yarn, kill, until
 
 pytestmark = [pytest.mark.hadoop, pytest.mark.slow]
@@ -76,6 +79,34 @@ def test_a_driver_stopped_before_it_has_submitted(yarn: Yarn) -> None:
     time.sleep(3)
     assert yarn.states() <= {"KILLED"}
     assert yarn.place.names(yarn.root) == ["in"]
+
+
+def test_an_application_killed_by_another_is_told(yarn: Yarn, going: "subprocess.Popen[bytes]") -> None:
+    (name,) = [app["id"] for app in yarn.applications()]
+    tool = ["org.apache.hadoop.yarn.client.cli.ApplicationCLI", "application", "-kill", name]
+    command.call("hadoop", *tool, env=yarn.env).ok()
+    _, told = going.communicate(timeout=60)
+    assert going.returncode == 1
+    assert f"{name} KILLED: " in told.decode()
+    assert yarn.place.names(yarn.root) == ["in"]
+
+
+def test_a_task_that_hangs_is_told(yarn: Yarn, going: "subprocess.Popen[bytes]") -> None:
+    assert going.stderr
+    stopped: set[int] = set()
+    start = time.monotonic()
+    while not select.select([going.stderr], [], [], 0.2)[0]:  # Hadoop starts a second attempt of a slow task
+        for process in set(yarn.tasks("map")) - stopped:
+            os.kill(process, signal.SIGSTOP)
+            stopped.add(process)
+    assert time.monotonic() - start < 40  # 30 of silence, and what came before
+    state = r"map \d+ %, reduce 0 %; 1 NodeManager up; application_\w+ is RUNNING in queue root.default"
+    assert re.match(rf"fanin: no progress for 2\d s: {state}", going.stderr.readline().decode())
+    for process in stopped:
+        os.kill(process, signal.SIGCONT)
+    going.communicate(timeout=200)
+    assert going.returncode == 0
+    assert yarn.place.read(f"{yarn.root}/out/part-00000") == EXPECTED
 
 
 def test_no_such_queue(yarn: Yarn) -> None:

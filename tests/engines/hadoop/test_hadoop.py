@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from collections import Counter
+from getpass import getuser
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,18 @@ def test_a_truncated_gz_fails_by_name(yarn: Yarn) -> None:
     assert f"{yarn.root}/in/cut.gz" in failed.err
     assert "Unexpected end of input stream" in failed.err
     assert yarn.place.names(yarn.root) == ["in"]
+
+
+def test_a_word_that_is_half_of_all_does_not_pile_up_on_one_reducer(yarn: Yarn) -> None:
+    words = [b"hot" if number % 2 else b"w%d" % (number % 40_000) for number in range(1_000_000)]
+    yarn.place.write(f"{yarn.root}/in.txt", b"\n".join(words))
+    yarn.run("word_count", f"{yarn.root}/in.txt", "-o", f"{yarn.root}/out", *yarn.name(), "--parts", "4").ok()
+    assert b"hot\t500000\n" in b"".join(yarn.place.read(f"{yarn.root}/out/part-0000{part}") for part in range(4))
+    folder = f"{yarn.place.url}/tmp/hadoop-yarn/staging/history/done_intermediate/{getuser()}"
+    (history,) = [name for name in yarn.place.names(folder) if yarn.mark in name and name.endswith(".jhist")]
+    ended = [
+        line for line in yarn.place.read(f"{folder}/{history}").splitlines() if b"REDUCE_ATTEMPT_FINISHED" in line
+    ]
+    counts = [int(re.findall(rb'"REDUCE_INPUT_RECORDS"[^}]*"value":(\d+)', line)[0]) for line in ended[1:]]
+    assert len(counts) == 4
+    assert max(counts) <= 1.2 * sum(counts) / 4

@@ -1,0 +1,110 @@
+"""Lines of an access log taken apart by the log's own format, in DuckDB.
+
+A format is what nginx's `log_format` declares, https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format,
+or `common` or `combined`, as Apache writes them too, https://httpd.apache.org/docs/2.4/mod/mod_log_config.html.
+Between quotes a text ends at the first quote that no backslash escapes: nginx writes a quote in it as \\x22,
+Apache as \\". Values are given as they were written: escapes stay, and so does the `-` for none.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from jobs.errors import UsageError
+from jobs.sql import identifier, literal
+
+COMMON = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
+NAMED = {"common": COMMON, "combined": f'{COMMON} "$http_referer" "$http_user_agent"'}
+_VARIABLE = re.compile(r"\$(\w+|\{\w+\})", re.ASCII)
+# One value for each server asked, https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr
+_UPSTREAM = r"(?:[\w.:/\[\]-]+(?:(?:,| :) [\w.:/\[\]-]+)*)?"
+_KNOWN = {
+    "remote_addr": r"[\w.:%-]+",  # also a host's name, or `unix:`
+    "remote_user": r'(?:[^"\\\[]|\\.)+|""',  # blanks, too, but not all of a line that was cut and one behind it
+    "time_local": r"[^\] ]+ [+-][0-9]{4}",
+    "time_iso8601": r"[0-9-]+T[0-9:]+[+-][0-9:]+",
+    "status": "[0-9]{3}",
+    **dict.fromkeys(["body_bytes_sent", "bytes_sent", "request_length", "connection_requests"], "[0-9]+|-"),
+    **dict.fromkeys(["msec", "request_time"], r"[0-9]+\.[0-9]+|-"),
+    **{f"upstream_{what}": _UPSTREAM for what in ["addr", "status", "bytes_received", "bytes_sent"]},
+    **{f"upstream_{what}": _UPSTREAM for what in ["connect_time", "header_time", "response_time", "response_length"]},
+}
+
+# RFC 9112, section 3: a method, a target without blanks, a protocol. Up to four groups are RE2's fast case.
+_REQUEST = r"^([\w!#$%&'*+.^`|~-]+) (([^ ?#]+)(?:[?#][^ ]*)?) (HTTP/[0-9](?:\.[0-9])?)$"
+_PARTS = ("method", "uri", "path", "protocol")
+_MATCH, _PART = identifier("$match"), identifier("$part")  # a table or column of the same name would hide them
+
+
+def pattern(format: str) -> tuple[str, list[str]]:
+    """A regular expression of RE2 for whole lines of `format`, and its groups: the variables, in lower case.
+
+    A known variable matches what its server can write, another the shortest text up to what follows it, without a
+    bare quote where it stands in quotes. In `common` and `combined` any word may stand for the first `-`: Apache's
+    logname. Raises UsageError for no variable, one twice, two with nothing between, and a stray `$`.
+
+    >>> pattern("$host=$status")
+    ('^(.*?)=([0-9]{3})$', ['host', 'status'])
+    """
+    pieces = _VARIABLE.split(NAMED.get(format, format))
+    literals, variables = pieces[::2], [name.strip("{}").lower() for name in pieces[1::2]]
+    _check(format, literals, variables)
+    regex, quotes = "^", 0
+    for before, name, after in zip(literals, variables, literals[1:], strict=False):
+        quotes += before.count('"')
+        text, end = (r'(?:[^"\\]|\\.)*', '"') if quotes % 2 else (".*", "")
+        unknown = text if after[:1] == end else f"{text}?"  # lazy only where that matters: RE2 takes longer over it
+        regex += f"{re.escape(before)}({_KNOWN.get(name, unknown)})"
+    if format in NAMED:
+        regex = regex.replace(re.escape(" - "), r" \S+ ", 1)
+    return f"{regex}{re.escape(literals[-1])}$", variables
+
+
+def _check(format: str, literals: list[str], variables: list[str]) -> None:
+    def refuse(why: str) -> UsageError:
+        return UsageError(f"log format {format!r}: {why}")
+
+    if any("$" in text for text in literals):
+        raise refuse("a stray $; a variable is $name or ${name}")
+    if not variables:
+        raise refuse(f"no variable in it; write nginx's log_format, or {' or '.join(NAMED)}")
+    if re.search(r"[\0\r\n]", format):
+        raise refuse("a line end or a NUL in it; it is the format of one line")
+    for first, between, second in zip(variables, literals[1:], variables[1:], strict=False):
+        if not between:
+            raise refuse(f"nothing between ${first} and ${second} tells where one ends; name them as one variable")
+    if twice := [name for name in variables if variables.count(name) > 1]:
+        raise refuse(f"${twice[0]} twice; give one of them another name")
+
+
+def fields(format: str, line: str = "line") -> str:
+    """SQL for a STRUCT of VARCHAR: the variables of `format` in the column `line`; NULL for a line of another form.
+
+    With `$request` also its `method`, `uri` (the target as written), `path` (that up to its `?` or `#`) and
+    `protocol`, but for names that the format itself declares. All four are NULL for a request that is not `METHOD
+    target HTTP/version`: `-`, a TLS handshake, HTTP/0.9, a target with blanks. An empty line is NULL.
+
+    DuckDB pushes a filter on the STRUCT below it, and takes each line apart twice. To do it once, unnest:
+    `SELECT s.path FROM (SELECT unnest(l) AS s FROM (SELECT [{fields}] AS l FROM lines)) WHERE s IS NOT NULL`.
+    """
+    regex, variables = pattern(format)
+    values = {name: f"{_MATCH}.{identifier(name)}" for name in variables}
+    struct = _struct(values)
+    if "request" in values:
+        parts = {name: f"nullif({_PART}.{identifier(name)}, '')" for name in _PARTS if name not in values}
+        struct = _let(_PART, _groups(values["request"], _REQUEST, _PARTS), _struct(values | parts))
+    # Where nothing matches all groups are empty, and so is one of the whole line, "$", as no variable is called.
+    groups = _groups(identifier(line), f"({regex})", ["$", *variables])
+    return _let(_MATCH, groups, f"CASE WHEN {_MATCH}.{identifier('$')} <> '' THEN {struct} END")
+
+
+def _groups(text: str, regex: str, names: Iterable[str]) -> str:
+    return f"regexp_extract({text}, {literal(regex)}, [{', '.join(map(literal, names))}])"
+
+
+def _struct(values: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{identifier(name)}: {value}" for name, value in values.items()) + "}"
+
+
+def _let(name: str, value: str, body: str) -> str:
+    """SQL for `body` with `name` for `value`, computed once; in a CASE it would be computed for each mention."""
+    return f"list_transform([{value}], lambda {name}: {body})[1]"
