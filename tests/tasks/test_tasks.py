@@ -36,10 +36,9 @@ def test_no_line_makes_no_record(plan: str) -> None:
 def test_a_task_imports_no_mrjob(plan: str) -> None:
     """Nor anything else that its bundle would have to carry beside duckdb and arro3."""
     code = (
-        "import sys, runpy\n"
-        "sys.argv = ['tasks', 'map', sys.argv[1]]\n"
-        "try:\n    runpy.run_module('jobs.tasks', run_name='__main__')\n"
-        "except SystemExit:\n    pass\n"
+        "import sys\n"
+        "from jobs.tasks.__main__ import main\n"
+        "main('map', sys.argv[1])\n"
         "foreign = {name.split('.')[0] for name, module in sys.modules.items() if 'site-packages' in"
         " (getattr(module, '__file__', None) or '')}\n"
         "print(sorted(name for name in foreign if not name.startswith(('__editable__', '_distutils_hack'))), file=sys.stderr)\n"
