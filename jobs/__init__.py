@@ -8,13 +8,16 @@ tasks on a cluster's nodes do without.
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.measures import Count, Measure, Sum
+from jobs.measures import Count, CountDistinct, First, Last, Max, Mean, Measure, Min, StdDev, Sum, Variance
 
 if TYPE_CHECKING:
     from jobs.aggregate import AggregateJob
     from jobs.job import MRJob
 
-__all__ = ["AggregateJob", "Count", "MRJob", "Measure", "Sum"]
+__all__ = [
+    "AggregateJob", "Count", "CountDistinct", "First", "Last", "MRJob", "Max", "Mean", "Measure", "Min", "StdDev", "Sum",
+    "Variance",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

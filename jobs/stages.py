@@ -8,22 +8,19 @@
 From `partial` on a group is known by `key`: its key columns, encoded and joined by tabs, as they are written.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 
 from jobs.errors import DeclarationError, UsageError
-from jobs.measures import Measure, Rows
+from jobs.measures import Measure, Rows, State
 from jobs.plan import Plan
 from jobs.sql import identifier, literal
-from jobs.text import numbers
 from jobs.text.partition import part
-from jobs.text.records import NEWLINE, TAB, encoded, joined
+from jobs.text.records import NEWLINE, TAB, decoded, encoded, joined
+from jobs.text.values import canonical
 
 # The list is made in a subquery and unnested alone: over a view DuckDB would copy it once per 2,048 lines.
 LINES = f"SELECT unnest(split) AS line FROM (SELECT string_split(block, {NEWLINE}) AS split FROM blocks)"
-
-# Types whose equal values have one text. Others are grouped by their text: 1 month equals 30 days, say.
-ONE_TEXT = {*numbers.INTEGERS, "VARCHAR", "BOOLEAN", "DATE", "TIME", "TIMESTAMP"}
 
 
 def check(plan: Plan, types: Mapping[str, str]) -> None:
@@ -33,15 +30,16 @@ def check(plan: Plan, types: Mapping[str, str]) -> None:
             raise DeclarationError("group_by", f"no column {key!r} in rows, which yields: {', '.join(types)}")
     for name, measure in plan.measures.items():
         try:
+            measure.within(Rows(types, "''"))
             measure.partial(Rows(types, "''"))
         except UsageError as error:
             raise DeclarationError("measures", f"{name}: {error}") from error
 
 
-def state_columns(name: str, measure: Measure, types: Mapping[str, str]) -> dict[str, str]:
-    """The measure's state columns: short name to quoted name in partials."""
-    short = measure.partial(Rows(types, "''"))
-    return {state: identifier(f"{name}.{state}") for state in short}
+def state_columns(name: str, measure: Measure, types: Mapping[str, str]) -> State:
+    """The measure's state columns, what tells its states apart first."""
+    rows = Rows(types, "''")
+    return State(name, [*measure.within(rows), *measure.partial(rows)])
 
 
 def value_column(name: str) -> str:
@@ -50,38 +48,72 @@ def value_column(name: str) -> str:
 
 
 def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
-    """One row per group of `source`: its `key` and every measure's state."""
-    keys = [identifier(f"key {number}") for number, _ in enumerate(plan.group_by)]
-    columns = [f"{_key(key, types[key])} AS {name}" for key, name in zip(plan.group_by, keys, strict=True)]
+    """The states of the groups of `source`, by `key`: one row a group; and with measures of several states, by `kind`.
+
+    Of kind 0 is the row that holds all other measures' states; the n-th measure of several states has its own of kind n.
+    """
     rows = Rows(types, _group_name(plan))
+    keys = [identifier(f"key {number}") for number, _ in enumerate(plan.group_by)]
+    columns = [f"{canonical(key, types[key])} AS {name}" for key, name in zip(plan.group_by, keys, strict=True)]
     states = {
-        identifier(f"{name}.{state}"): aggregate
+        _state(name, state): aggregate
         for name, measure in plan.measures.items()
         for state, aggregate in measure.partial(rows).items()
     }
-    group_by = f"\nGROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}" if columns else ""
-    groups = _select([*columns, *(f"{aggregate} AS {state}" for state, aggregate in states.items())], source)
-    key = joined([encoded(f"{key}::VARCHAR") for key in keys])
-    return _select([f"{key} AS key", *states], f"(\n{groups}{group_by})")
+    several = _several(plan, types)
+    aggregates = [f"{aggregate} AS {state}" for state, aggregate in states.items()]
+    key = f"{joined([encoded(f'{key}::VARCHAR') for key in keys])} AS key"
+    if not several:
+        group_by = f"\nGROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}" if columns else ""
+        return _select([key, *states], f"(\n{_select([*columns, *aggregates], source)}{group_by})")
+    apart = {_state(name, sub): sql for name in several for sub, sql in plan.measures[name].within(rows).items()}
+    told = _select(["*", *columns, *(f"{sql} AS {sub}" for sub, sql in apart.items())], source)
+    sets = [", ".join(one) for one in (keys, *([*keys, *_subs(name, plan, types)] for name in several))]
+    kind = " ".join(
+        f"WHEN grouping({_subs(name, plan, types)[0]}) = 0 THEN {number}" for number, name in enumerate(several, 1)
+    )
+    groups = _select([*keys, *apart, f"CASE {kind} ELSE 0 END AS kind", *aggregates], f"(\n{told})")
+    groups += f"\nGROUP BY GROUPING SETS (({'), ('.join(sets)}))"
+    owners = dict.fromkeys([*apart, *states], 0) | {
+        state: number
+        for number, name in enumerate(several, 1)
+        for state in state_columns(name, plan.measures[name], types).values()
+    }
+    owned = [f"CASE WHEN kind = {owner} THEN {state} END AS {state}" for state, owner in owners.items()]
+    return _select([key, "kind", *owned], f"(\n{groups})")
 
 
 def merge(plan: Plan, types: Mapping[str, str], source: str = "unshuffled") -> str:
-    """One row per group of `source`, which holds partials of it: the states merged."""
+    """The states of the groups of `source`, which holds states of them, as `partial` gives them: merged."""
+    several = _several(plan, types)
+    apart = ["kind", *(sub for name in several for sub in _subs(name, plan, types))] if several else []
     states = [
-        f"{aggregate} AS {identifier(f'{name}.{state}')}"
+        f"{aggregate} AS {_state(name, state)}"
         for name, measure in plan.measures.items()
         for state, aggregate in measure.merge(state_columns(name, measure, types)).items()
     ]
-    return _select(["key", *states], source) + "\nGROUP BY key"
+    return _select(["key", *apart, *states], source) + f"\nGROUP BY {', '.join(['key', *apart])}"
 
 
 def final(plan: Plan, types: Mapping[str, str], source: str = "partial") -> str:
-    """One row per group of `source`, which holds its whole state: its `key` and its measures' values."""
-    values = [
-        f"{measure.final(state_columns(name, measure, types))} AS {value_column(name)}"
+    """One row per group of `source`, which holds all its merged states: its `key` and its measures' values."""
+    several = _several(plan, types)
+    values = {
+        name: f"{measure.final(state_columns(name, measure, types))} AS {value_column(name)}"
         for name, measure in plan.measures.items()
-    ]
-    return _select(["key", *values], source)
+    }
+    if several:  # the one row of kind 0 joins what is made of the others
+        single = [
+            f"any_value({column}) AS {column}"
+            for name, measure in plan.measures.items()
+            if name not in several
+            for column in state_columns(name, measure, types).values()
+        ]
+        source = f"(\n{_select(['key', *single, *(values[name] for name in several)], source)}\nGROUP BY key)"
+        values |= {name: value_column(name) for name in several}
+    for steps in _levels(plan, types):
+        source = f"({_select(['*', *steps], source)})"
+    return _select(["key", *values.values()], source)
 
 
 def records(plan: Plan, parts: int, source: str = "final") -> str:
@@ -97,7 +129,7 @@ def records(plan: Plan, parts: int, source: str = "final") -> str:
 
 
 def shuffled(states: Mapping[str, str], source: str = "partial") -> str:
-    """`part`, always 0, and `record`, a partial as a line that Hadoop shuffles.  states: column to type."""
+    """`part`, always 0, and `record`, a partial as a line that Hadoop shuffles.  states: column but `key` to type."""
     values = [encoded(f"{identifier(name)}::VARCHAR") for name in states]
     return f"SELECT 0 AS part, {joined(['key', *values])} || {NEWLINE} AS record\nFROM {source}"
 
@@ -106,7 +138,7 @@ def unshuffled(keys: int, states: Mapping[str, str], source: str = "lines") -> s
     """Partials again, of the lines that `shuffled` wrote.  keys: how many of their columns are the key."""
     key = f"array_to_string(fields[1:{max(keys, 1)}], {TAB})"
     values = [
-        f"nullif(fields[{number}], '\\N')::{type} AS {identifier(name)}"
+        f"{_read(f'fields[{number}]', type)} AS {identifier(name)}"
         for number, (name, type) in enumerate(states.items(), max(keys, 1) + 1)
     ]
     return _select([f"{key} AS key", *values], f"(SELECT string_split(line, {TAB}) AS fields FROM {source})")
@@ -116,12 +148,33 @@ def _select(columns: list[str], source: str) -> str:
     return "SELECT " + ",\n  ".join(columns) + f"\nFROM {source}"
 
 
-def _key(name: str, type: str) -> str:
-    column = identifier(name)
-    if type in numbers.FLOATS:
-        return f"CASE WHEN isnan({column}) THEN 'nan' ELSE ({column} + 0)::VARCHAR END"  # -0.0 + 0 is 0.0
-    one_text = type in ONE_TEXT or re.fullmatch(r"DECIMAL\(\d+,\d+\)", type)
-    return column if one_text else f"{column}::VARCHAR"
+def _read(text: str, type: str) -> str:
+    """SQL for the value of DuckDB type `type` that a column of a record holds."""
+    return decoded(text) if type == "VARCHAR" else f"nullif({text}, '\\N')::{type}"
+
+
+def _several(plan: Plan, types: Mapping[str, str]) -> list[str]:
+    """The measures that have several states a group."""
+    return [name for name, measure in plan.measures.items() if measure.within(Rows(types, "''"))]
+
+
+def _levels(plan: Plan, types: Mapping[str, str]) -> Iterator[list[str]]:
+    """The steps of all measures, the first of each before the second of each."""
+    steps = [
+        [f"{sql} AS {_state(name, step)}" for step, sql in measure.steps(state_columns(name, measure, types)).items()]
+        for name, measure in plan.measures.items()
+    ]
+    for level in zip_longest(*steps):
+        yield [step for step in level if step]
+
+
+def _subs(name: str, plan: Plan, types: Mapping[str, str]) -> list[str]:
+    """The columns that tell a measure's states apart."""
+    return [_state(name, sub) for sub in plan.measures[name].within(Rows(types, "''"))]
+
+
+def _state(name: str, state: str) -> str:
+    return identifier(f"{name}.{state}")
 
 
 def _group_name(plan: Plan) -> str:

@@ -111,7 +111,7 @@ def test_a_plan_travels_as_json() -> None:
 
 @pytest.mark.parametrize("name", ["os:system", "jobs.measures:Rows", "nothing", ""])
 def test_a_plan_names_measures_and_nothing_else(name: str) -> None:
-    text = PLAN.to_json().replace("jobs.measures:Count", name)
+    text = PLAN.to_json().replace("jobs.measures.counts:Count", name)
     with pytest.raises(UsageError, match="is no measure class"):
         Plan.from_json(text)
 

@@ -60,3 +60,39 @@ def exact(value: str, type: str, *, scale: int, rounding: Literal["half_even"] |
         f"CASE WHEN {value} IS NULL THEN NULL WHEN {comparable} > -{limit} AND {comparable} < {limit}"
         f" THEN {value}::{target} ELSE {too_long} END"
     )
+
+
+def units(value: str) -> str:
+    """SQL for a DECIMAL(p, scale) or HUGEINT as an integer, in units of its last decimal."""
+    return f"replace(({value})::VARCHAR, '.', '')::HUGEINT"
+
+
+def decimal(units: str, decimals: int) -> str:
+    """SQL for the DECIMAL(38, decimals) of an integer column in units of its last decimal: the inverse of `units`."""
+    if not decimals:
+        return units
+    digits = f"lpad(abs({units})::VARCHAR, greatest(length(abs({units})::VARCHAR), {decimals + 1})::INTEGER, '0')"
+    text = f"if({units} < 0, '-', '') || left({digits}, -{decimals}) || '.' || right({digits}, {decimals})"
+    return f"({text})::DECIMAL(38, {decimals})"
+
+
+def rounded(whole: str, rest: str, of: str) -> str:
+    """SQL for whole + rest / of, rounded half to even, of HUGEINT columns with 0 <= rest < of."""
+    return f"{whole} + if(2 * {rest} > {of} OR (2 * {rest} = {of} AND {whole} % 2 <> 0), 1, 0)"
+
+
+def root(square: str) -> str:
+    """SQL for the whole part of the square root of a HUGEINT column that is not negative.
+
+    One step of Newton's makes of the double's root one that is off by less than two, which is then put right.
+    """
+    guess = f"greatest(sqrt({square}::DOUBLE)::HUGEINT, 1)"
+    near = f"list_transform(range(-2, 3), lambda d: ({guess} + {square} // {guess}) // 2 + d)"
+    return f"list_max(list_filter({near}, lambda c: c = 0 OR (c > 0 AND c <= {square} // nullif(c, 0))))"
+
+
+def rounded_root(root: str, square: str, rest: str, of: str) -> str:
+    """SQL for the square root of square + rest / of, rounded half to even, from its whole part, all HUGEINT columns."""
+    above = f"({square} - {root} * {root} - {root})"  # compare square + rest / of with (root + 1/2)^2
+    tie = f"{above} = 0 AND 4 * {rest}"
+    return f"{root} + if({above} > 0 OR ({tie} > {of}) OR ({tie} = {of} AND {root} % 2 <> 0), 1, 0)"

@@ -16,6 +16,15 @@ def encoded(text: str) -> str:
     return rf"CASE WHEN {text} IS NULL THEN '\N' ELSE {escaped} END"
 
 
+def decoded(text: str) -> str:
+    """SQL that decodes one column of a record: the inverse of `encoded`."""
+    plain = "p_"
+    for character, escape in (("chr(9)", r"\t"), ("chr(10)", r"\n"), ("chr(13)", r"\r")):
+        plain = f"replace({plain}, '{escape}', {character})"
+    pieces = rf"list_transform(string_split({text}, '\\'), lambda p_: {plain})"  # a backslash is written as two
+    return rf"CASE WHEN {text} = '\N' THEN NULL WHEN contains({text}, chr(92)) THEN array_to_string({pieces}, chr(92)) ELSE {text} END"
+
+
 def joined(columns: list[str]) -> str:
     """SQL that joins encoded columns by tabs; no column at all is the empty text."""
     return f" || {TAB} || ".join(columns) if columns else "''"

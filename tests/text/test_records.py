@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from jobs.sql import identifier, literal
 from jobs.text.partition import part
-from jobs.text.records import encoded, joined
+from jobs.text.records import decoded, encoded, joined
 from tests.conformance.oracle import encode, hadoop_hash
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -63,3 +63,10 @@ def test_quoting_holds_any_text(text: str) -> None:
     if text:
         CONNECTION.execute(f"SELECT 1 AS {identifier(text)}")
         assert CONNECTION.description and CONNECTION.description[0][0] == text
+
+
+@given(st.lists(st.text("\\\t\n\rNtnr a\u00e9"), max_size=5))
+def test_a_column_is_decoded_to_what_was_encoded(values: list[str]) -> None:
+    back = decoded(f"({encoded('v')})")
+    found = duckdb.execute(f"SELECT {back} FROM (SELECT unnest($1::VARCHAR[]) AS v)", [[*values, None]]).fetchall()
+    assert [value for (value,) in found] == [*values, None]

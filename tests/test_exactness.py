@@ -1,0 +1,188 @@
+"""Every measure: any split, any merge tree, any order, through the shuffle's text or not: what plain Python says."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+
+import duckdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs import (
+    Count,
+    CountDistinct,
+    First,
+    Last,
+    Max,
+    Mean,
+    Measure,
+    Min,
+    StdDev,
+    Sum,
+    Variance,
+    stages,
+)  # fmt: skip
+from jobs.plan import Plan
+
+CONNECTION = duckdb.connect()
+TYPES = {"k": "VARCHAR", "x": "VARCHAR", "i": "BIGINT", "f": "DOUBLE"}
+Row = tuple[str | None, str | None, int | None, float | None]
+Values = list[tuple[str | None, int | None, float | None]]
+
+
+def half_even(value: Fraction, decimals: int) -> str:
+    scaled = value * 10**decimals
+    whole = scaled.numerator // scaled.denominator
+    rest = scaled - whole
+    whole += rest > Fraction(1, 2) or (rest == Fraction(1, 2) and whole % 2 == 1)
+    return f"{Decimal(whole).scaleb(-decimals):f}"
+
+
+def variance(numbers: list[Fraction], less: int) -> Fraction | None:
+    n = len(numbers)
+    if n <= less:
+        return None
+    mean = sum(numbers, Fraction()) / n
+    return sum(((x - mean) ** 2 for x in numbers), Fraction()) / (n - less)
+
+
+def root(value: Fraction, decimals: int) -> str:
+    """The square root of `value`, rounded half to even: by bisection over integers."""
+    target = value * 100**decimals
+    low, high = 0, 1
+    while high * high <= target:
+        high *= 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if middle * middle <= target else (low, middle)
+    half = Fraction(2 * low + 1, 2) ** 2
+    low += half < target or (half == target and low % 2 == 1)
+    return f"{Decimal(low).scaleb(-decimals):f}"
+
+
+def decimals_of(values: Values) -> list[Fraction]:
+    return [Fraction(x) for x, _, _ in values if x is not None]
+
+
+def or_none(value: Fraction | None, show: Callable[[Fraction], str]) -> str | None:
+    return None if value is None else show(value)
+
+
+def ends(values: Values, choose: Callable[[list[tuple[int, bytes]]], tuple[int, bytes]]) -> str | None:
+    known = [(i, x.encode()) for x, i, _ in values if x is not None and i is not None]
+    return choose(known)[1].decode() if known else None
+
+
+def show_float(value: float) -> str:
+    if value != value:
+        return "nan"
+    return str(CONNECTION.execute("SELECT ($1::DOUBLE + 0)::VARCHAR", [value]).fetchall()[0][0])
+
+
+def extreme(values: Values, choose: Callable[..., float]) -> str | None:
+    floats = [f for _, _, f in values if f is not None]
+    return show_float(choose(floats, key=lambda f: (f != f, f))) if floats else None
+
+
+CASES: dict[str, tuple[Measure, Callable[[Values], str | None]]] = {
+    "count": (Count(), lambda v: str(len(v))),
+    "distinct": (CountDistinct("x"), lambda v: str(len({x for x, _, _ in v} - {None}))),
+    "distinct i": (CountDistinct("i"), lambda v: str(len({i for _, i, _ in v} - {None}))),
+    "distinct f": (CountDistinct("f"), lambda v: str(len({show_float(f) for _, _, f in v if f is not None}))),
+    "sum": (Sum("x", scale=2), lambda v: half_even(sum(decimals_of(v), Fraction()), 2) if decimals_of(v) else None),
+    "mean": (
+        Mean("x", scale=2, decimals=5),
+        lambda v: half_even(sum(decimals_of(v), Fraction()) / len(decimals_of(v)), 5) if decimals_of(v) else None,
+    ),
+    "mean i": (
+        Mean("i", decimals=0),
+        lambda v: half_even(Fraction(sum(i for _, i, _ in v if i is not None), max(1, len([i for _, i, _ in v if i is not None]))), 0)
+        if any(i is not None for _, i, _ in v) else None,
+    ),
+    "min": (Min("x"), lambda v: min((x.encode() for x, _, _ in v if x is not None), default=b"\\N").decode()),
+    "max i": (Max("i"), lambda v: str(max(i for _, i, _ in v if i is not None)) if any(i is not None for _, i, _ in v) else None),
+    "min f": (Min("f"), lambda v: extreme(v, min)),
+    "max f": (Max("f"), lambda v: extreme(v, max)),
+    "first": (First("x", by="i"), lambda v: ends(v, lambda known: min(known))),
+    "last": (Last("x", by="i"), lambda v: ends(v, lambda known: max(known))),
+    "variance": (Variance("x", scale=2, decimals=6), lambda v: or_none(variance(decimals_of(v), 1), lambda x: half_even(x, 6))),
+    "population": (
+        Variance("x", scale=2, decimals=4, population=True),
+        lambda v: or_none(variance(decimals_of(v), 0), lambda x: half_even(x, 4)),
+    ),
+    "deviation": (StdDev("x", scale=2, decimals=4), lambda v: or_none(variance(decimals_of(v), 1), lambda x: root(x, 4))),
+    "deviation p": (
+        StdDev("x", scale=2, decimals=2, population=True),
+        lambda v: or_none(variance(decimals_of(v), 0), lambda x: root(x, 2)),
+    ),
+}  # fmt: skip
+PLAN = Plan(
+    "tests:Job", "SELECT k, x, i, f FROM lines", ("k",), {name: measure for name, (measure, _) in CASES.items()}
+)
+
+numbers = st.decimals(-(10**9), 10**9, places=2, allow_nan=False).map(lambda d: f"{d:f}")
+few = st.sampled_from(["0.00", "0.01", "-0.01", "1.00", "999999999.99", "-999999999.99", "0.10"])
+row = st.tuples(
+    st.none() | st.sampled_from(["a", "b", ""]),
+    st.none() | few | numbers,
+    st.none() | st.integers(-3, 3) | st.integers(-(10**12), 10**12),
+    st.none() | st.sampled_from([0.0, -0.0, float("nan"), 1.5, -1e300, float("inf")]) | st.floats(width=32),
+)
+ROWS = st.lists(row, max_size=8)
+
+
+def table(name: str, sql: str) -> str:
+    CONNECTION.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+    return name
+
+
+def partial_of(rows: list[Row], name: str) -> str:
+    CONNECTION.execute("CREATE OR REPLACE TEMP TABLE some_rows(k VARCHAR, x VARCHAR, i BIGINT, f DOUBLE)")
+    if rows:
+        CONNECTION.executemany("INSERT INTO some_rows VALUES ($1, $2, $3, $4)", rows)
+    return table(name, stages.partial(PLAN, TYPES, "some_rows"))
+
+
+def shuffled(source: str, name: str) -> str:
+    """A partial, written as Hadoop's lines and read again."""
+    described = CONNECTION.execute(f"DESCRIBE {source}").fetchall()
+    states = {column: type for column, type, *_ in described if column != "key"}
+    lines = table("lines", f"SELECT rtrim(record, chr(10)) AS line FROM ({stages.shuffled(states, source)})")
+    return table(name, stages.unshuffled(1, states, lines))
+
+
+def merged(left: str, right: str, name: str) -> str:
+    union = f"(SELECT * FROM {left} UNION ALL SELECT * FROM {right})"
+    return table(name, stages.merge(PLAN, TYPES, union))
+
+
+def answer(source: str) -> list[str]:
+    found = CONNECTION.execute(stages.records(PLAN, 1, f"({stages.final(PLAN, TYPES, source)})")).fetchall()
+    return [record.removesuffix("\n") for _, record in found]
+
+
+def expected(rows: list[Row]) -> list[str]:
+    groups: dict[str, Values] = {}
+    for key, *values in rows:
+        groups.setdefault("\\N" if key is None else key, []).append(tuple(values))  # type: ignore[arg-type]
+    written = {
+        key: ["\\N" if (value := oracle(values)) is None else value for _, oracle in CASES.values()]
+        for key, values in groups.items()
+    }
+    return ["\t".join([key, *values]) for key, values in sorted(written.items(), key=lambda item: item[0].encode())]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(ROWS, min_size=1, max_size=4), st.data())
+def test_any_split_any_merge_tree_and_any_order(parts: list[list[Row]], data: st.DataObject) -> None:
+    rows = [one for part in parts for one in part]
+    partials = [partial_of(data.draw(st.permutations(part)), f"part{number}") for number, part in enumerate(parts)]
+    assert answer(partial_of(rows, "whole")) == expected(rows)
+    count = 0
+    while len(partials) > 1:
+        left, right = (partials.pop(data.draw(st.integers(0, len(partials) - 1))) for _ in range(2))
+        if data.draw(st.booleans()):
+            left = shuffled(left, f"{left}s")
+        partials.append(merged(left, right, f"merged{(count := count + 1)}"))
+    last = shuffled(partials[0], "last")
+    assert answer(merged(last, table("empty", f"SELECT * FROM {last} WHERE false"), "ended")) == expected(rows)
