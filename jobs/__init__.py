@@ -9,13 +9,14 @@ tasks on a cluster's nodes do without.
 from typing import TYPE_CHECKING, Any
 
 from jobs.measures import Count, CountDistinct, First, Last, Max, Mean, Measure, Min, StdDev, Sum, Variance
+from jobs.top import TopK
 
 if TYPE_CHECKING:
     from jobs.aggregate import AggregateJob
     from jobs.job import MRJob
 
 __all__ = [
-    "AggregateJob", "Count", "CountDistinct", "First", "Last", "MRJob", "Max", "Mean", "Measure", "Min", "StdDev", "Sum",
+    "AggregateJob", "Count", "CountDistinct", "First", "Last", "MRJob", "Max", "Mean", "Measure", "Min", "StdDev", "Sum", "TopK",
     "Variance",
 ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jobs.bad_rows import check_limit
 from jobs.database import parse_size
 from jobs.engines.local import Settings
 from jobs.engines.runner import LocalRunner
@@ -10,6 +11,7 @@ from jobs.errors import DeclarationError, UsageError
 from jobs.job import MRJob
 from jobs.measures import Measure
 from jobs.plan import MAX_LINE, Plan
+from jobs.top import TopK
 
 
 class AggregateJob(MRJob):
@@ -18,6 +20,8 @@ class AggregateJob(MRJob):
     rows: SQL, one SELECT over the view lines(line VARCHAR), that treats each line by itself.
     group_by: columns of rows; each distinct combination is a group. Empty: everything is one group.
     measures: output column to what is computed for each group.
+    bad: a column of rows that says what is wrong with a row, null in good ones. Bad rows are left out, and counted.
+    then: what is done with the finished groups, such as TopK("count", 5).
 
         class WordCount(AggregateJob):
             rows = "SELECT unnest(words) AS word FROM (SELECT string_split(line, ' ') AS words FROM lines)"
@@ -28,6 +32,8 @@ class AggregateJob(MRJob):
     rows: str = ""
     group_by: Sequence[str] = ()
     measures: Mapping[str, Measure] = {}
+    bad: str = ""
+    then: TopK | None = None
 
     def configure_args(self) -> None:
         """Declares options, as in mrjob: call super(), then self.add_passthru_arg(...)."""
@@ -37,6 +43,7 @@ class AggregateJob(MRJob):
         add("--memory", metavar="SIZE", help="memory for the local engine (default a quarter of the machine)")
         add("--threads", type=int, metavar="N", help="threads of the local engine (default all cores)")
         add("--max-line", default=f"{MAX_LINE}B", metavar="SIZE", help="refuse longer lines (default 16 MiB)")
+        add("--max-bad", default="1%", metavar="N|N%", help="refuse more bad rows, or lines' share (default 1%%)")
         add("--strict", action="store_true", help="refuse invalid UTF-8 instead of reading it as U+FFFD")
 
     def plan(self) -> Plan:
@@ -49,6 +56,9 @@ class AggregateJob(MRJob):
             rows=self.rows,
             group_by=tuple(self.group_by),
             measures=self.measures,
+            bad=self.bad,
+            max_bad=check_limit(self.options.max_bad),
+            then=self.then,
             max_line=_at_least("--max-line", parse_size(self.options.max_line), 1024),
             strict=self.options.strict,
         )

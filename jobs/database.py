@@ -91,11 +91,19 @@ def open_rows(
     return types
 
 
+def make_partials(connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]) -> int:
+    """Makes the view `partial` over `rows`; a table, where bad rows are to be counted first. How many these are."""
+    kind = "TEMP TABLE" if plan.bad else "VIEW"
+    connection.execute(f"CREATE {kind} partial AS {stages.partial(plan, types)}")
+    return int(connection.execute(stages.bad_rows()).fetchall()[0][0]) if plan.bad else 0
+
+
 def output_columns(
     connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]
 ) -> list[Mapping[str, str]]:
     """Name and type of the columns of a Plan's output.  types: of its rows, as open_rows gives them."""
-    final = stages.final(plan, types, f"(\n{stages.partial(plan, types)}\n)")
+    source = f"({stages.partial(plan, types)})"
+    final = stages.final(plan, types, stages.good(source) if plan.bad else source)
     values = {name: type for name, type, *_ in connection.execute(f"DESCRIBE {final}").fetchall()}
     return [{"name": name, "type": types.get(name) or values[f"{name} value"]} for name in plan.columns]
 

@@ -87,6 +87,8 @@ def _hear_mrjob(verbose: bool) -> None:
 
 
 def _warn(counters: Mapping[str, int], quiet: bool) -> None:
+    if (bad := counters.get("bad_rows", 0)) and not quiet:
+        print(f"fanin: {bad} bad row(s) were left out; --max-bad 0 refuses and shows some", file=sys.stderr)
     if (replaced := counters.get("invalid_utf8", 0)) and not quiet:
         print(
             f"fanin: {replaced} invalid UTF-8 sequence(s) were read as U+FFFD; --strict refuses and names them",

@@ -5,6 +5,9 @@
                            (Hadoop's shuffle: by key)
     blocks ─ lines ───────────────── unshuffled ─ merge ────── final ─ records     a reduce task
 
+A job's TopK, if it has one, is in `records`; after a cluster's reducers, each of which has kept its own top, the driver
+goes once more from their records, as `recorded`, to `records`.
+
 From `partial` on a group is known by `key`: its key columns, encoded and joined by tabs, as they are written.
 """
 
@@ -22,12 +25,16 @@ from jobs.text.values import canonical
 # The list is made in a subquery and unnested alone: over a view DuckDB would copy it once per 2,048 lines.
 LINES = f"SELECT unnest(split) AS line FROM (SELECT string_split(block, {NEWLINE}) AS split FROM blocks)"
 
+BAD = identifier("is bad")
+
 
 def check(plan: Plan, types: Mapping[str, str]) -> None:
     """Refuses a Plan whose keys or measures do not fit the columns of its rows (name to DuckDB type)."""
     for key in plan.group_by:
         if key not in types:
             raise DeclarationError("group_by", f"no column {key!r} in rows, which yields: {', '.join(types)}")
+    if plan.bad and types.get(plan.bad) != "VARCHAR":
+        raise DeclarationError("bad", f"no text column {plan.bad!r} in rows, which yields: {', '.join(types)}")
     for name, measure in plan.measures.items():
         try:
             measure.within(Rows(types, "''"))
@@ -51,28 +58,28 @@ def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
     """The states of the groups of `source`, by `key`: one row a group; and with measures of several states, by `kind`.
 
     Of kind 0 is the row that holds all other measures' states; the n-th measure of several states has its own of kind n.
+    Where a job tells bad rows, they make one group more: the one that `is bad`, of so many `bad rows`.
     """
     rows = Rows(types, _group_name(plan))
-    keys = [identifier(f"key {number}") for number, _ in enumerate(plan.group_by)]
-    columns = [f"{canonical(key, types[key])} AS {name}" for key, name in zip(plan.group_by, keys, strict=True)]
     states = {
         _state(name, state): aggregate
         for name, measure in plan.measures.items()
         for state, aggregate in measure.partial(rows).items()
     }
+    keys = [identifier(f"key {number}") for number, _ in enumerate(plan.group_by)]
     several = _several(plan, types)
-    aggregates = [f"{aggregate} AS {state}" for state, aggregate in states.items()]
+    by, bad = ([BAD, *keys], [BAD, '"bad rows"']) if plan.bad else (keys, [])
+    aggregates = [f"{sql} AS {name}" for name, sql in (states | dict.fromkeys(bad[1:], "count(*)")).items()]
+    told = f"(\n{_told(plan, types, source)})"
     key = f"{joined([encoded(f'{key}::VARCHAR') for key in keys])} AS key"
     if not several:
-        group_by = f"\nGROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}" if columns else ""
-        return _select([key, *states], f"(\n{_select([*columns, *aggregates], source)}{group_by})")
-    apart = {_state(name, sub): sql for name in several for sub, sql in plan.measures[name].within(rows).items()}
-    told = _select(["*", *columns, *(f"{sql} AS {sub}" for sub, sql in apart.items())], source)
-    sets = [", ".join(one) for one in (keys, *([*keys, *_subs(name, plan, types)] for name in several))]
-    kind = " ".join(
-        f"WHEN grouping({_subs(name, plan, types)[0]}) = 0 THEN {number}" for number, name in enumerate(several, 1)
-    )
-    groups = _select([*keys, *apart, f"CASE {kind} ELSE 0 END AS kind", *aggregates], f"(\n{told})")
+        group_by = f"\nGROUP BY {', '.join(by)}" if by else ""
+        return _select([key, *bad, *states], f"(\n{_select([*by, *aggregates], told)}{group_by})")
+    subs = {name: _subs(name, plan, types) for name in several}
+    apart = [sub for name in several for sub in subs[name]]
+    kind = " ".join(f"WHEN grouping({subs[name][0]}) = 0 THEN {number}" for number, name in enumerate(several, 1))
+    sets = [", ".join([*by, *subs.get(name, [])]) for name in ("", *several)]
+    groups = _select([*by, *apart, f"CASE {kind} ELSE 0 END AS kind", *aggregates], told)
     groups += f"\nGROUP BY GROUPING SETS (({'), ('.join(sets)}))"
     owners = dict.fromkeys([*apart, *states], 0) | {
         state: number
@@ -80,7 +87,17 @@ def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
         for state in state_columns(name, plan.measures[name], types).values()
     }
     owned = [f"CASE WHEN kind = {owner} THEN {state} END AS {state}" for state, owner in owners.items()]
-    return _select([key, "kind", *owned], f"(\n{groups})")
+    return _select([key, *bad, "kind", *owned], f"(\n{groups})")
+
+
+def good(source: str = "partial") -> str:
+    """The groups of good rows among those of a job that tells bad ones."""
+    return f'(SELECT * EXCLUDE ({BAD}, "bad rows") FROM {source} WHERE NOT {BAD})'
+
+
+def bad_rows(source: str = "partial") -> str:
+    """How many bad rows there were, as one value."""
+    return f'SELECT coalesce(sum("bad rows"), 0)::BIGINT FROM {source} WHERE {BAD}'
 
 
 def merge(plan: Plan, types: Mapping[str, str], source: str = "unshuffled") -> str:
@@ -117,10 +134,17 @@ def final(plan: Plan, types: Mapping[str, str], source: str = "partial") -> str:
 
 
 def records(plan: Plan, parts: int, source: str = "final") -> str:
-    """`part` and `record`, the encoded line with its newline, in Hadoop's order of the key in each part."""
+    """`part` and `record`, the encoded line with its newline, in Hadoop's order of the key in each part.
+
+    With TopK they are those of its k groups, in its order, in one part.
+    """
     value = joined([encoded(f"{value_column(name)}::VARCHAR") for name in plan.measures])
     pieces = ["key"] * bool(plan.group_by) + ["value"] * bool(plan.measures)
     record = f" || {TAB} || ".join(pieces) + f" || {NEWLINE}"
+    if plan.then:
+        place = "ASC" if plan.then.ascending else "DESC"
+        top = f"ORDER BY {value_column(plan.then.by)} {place} NULLS LAST, key LIMIT {plan.then.k}"
+        return f"SELECT 0 AS part, {record} AS record\nFROM (SELECT *, {value} AS value FROM {source})\n{top}"
     return (
         f"SELECT part, {record} AS record\n"
         f"FROM (SELECT ({part('key', parts)})::INTEGER AS part, key, {value} AS value FROM {source})\n"
@@ -144,6 +168,11 @@ def unshuffled(keys: int, states: Mapping[str, str], source: str = "lines") -> s
     return _select([f"{key} AS key", *values], f"(SELECT string_split(line, {TAB}) AS fields FROM {source})")
 
 
+def recorded(plan: Plan, types: Mapping[str, str], source: str = "lines") -> str:
+    """Finished groups again, as `final` gives them, of the lines that `records` wrote.  types: of the output's columns."""
+    return unshuffled(len(plan.group_by), {f"{name} value": types[name] for name in plan.measures}, source)
+
+
 def _select(columns: list[str], source: str) -> str:
     return "SELECT " + ",\n  ".join(columns) + f"\nFROM {source}"
 
@@ -151,6 +180,18 @@ def _select(columns: list[str], source: str) -> str:
 def _read(text: str, type: str) -> str:
     """SQL for the value of DuckDB type `type` that a column of a record holds."""
     return decoded(text) if type == "VARCHAR" else f"nullif({text}, '\\N')::{type}"
+
+
+def _told(plan: Plan, types: Mapping[str, str], source: str) -> str:
+    """The rows of `source` with what groups them: keys, what tells a measure's states apart, and whether they are bad."""
+    value = f"CASE WHEN NOT {BAD} THEN {{}} END" if plan.bad else "{}"
+    columns = {f"key {number}": value.format(canonical(key, types[key])) for number, key in enumerate(plan.group_by)}
+    for name in _several(plan, types):
+        apart = plan.measures[name].within(Rows(types, "''"))
+        columns |= {f"{name}.{sub}": sql for sub, sql in apart.items()}
+    if plan.bad:
+        source = f"(SELECT *, {identifier(plan.bad)} IS NOT NULL AS {BAD} FROM {source})"
+    return _select(["*", *(f"{sql} AS {identifier(name)}" for name, sql in columns.items())], source)
 
 
 def _several(plan: Plan, types: Mapping[str, str]) -> list[str]:

@@ -20,11 +20,12 @@ def describe(
     arguments: Sequence[str],
     columns: list[Mapping[str, str]],
     counters: Mapping[str, int],
+    samples: list[str],
     files: list[File],
     started: str,
     seconds: float,
 ) -> Manifest:
-    """The manifest of `files`, the parts of an output: one for each part."""
+    """The manifest of `files`, the parts of an output: one for each part.  samples: of bad rows."""
     keys = list(plan.group_by)
     return Manifest(
         fanin=version("fanin"),
@@ -35,9 +36,10 @@ def describe(
         files=files,
         columns=columns,
         encoding="copy-text",
-        order=keys,
-        partitioner={"function": "hadoop-text", "columns": keys, "buckets": len(files)},
+        order=[] if plan.then else keys,
+        partitioner={} if plan.then else {"function": "hadoop-text", "columns": keys, "buckets": len(files)},
         counters=dict(counters),
+        samples=samples,
         inputs=_read(inputs),
         origins=_origins(inputs),
         started=started,
@@ -74,6 +76,7 @@ def describe_steps(
         order=[],
         partitioner={},
         counters=dict(counters),
+        samples=[],
         inputs=_read(inputs),
         origins=_origins(inputs),
         started=started,

@@ -12,7 +12,8 @@ from functools import partial
 import duckdb
 
 from jobs import stages
-from jobs.database import Limits, database, default_memory, explain_failure, open_rows, output_columns
+from jobs.bad_rows import refuse_too_many
+from jobs.database import Limits, database, default_memory, explain_failure, make_partials, open_rows, output_columns
 from jobs.engines.describe import describe
 from jobs.engines.progress import Progress
 from jobs.plan import Plan
@@ -45,6 +46,7 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
 
     Raises FaninError, and leaves nothing, when anything fails.
     """
+    parts = 1 if plan.then else settings.parts
     threads = settings.threads or len(os.sched_getaffinity(0))
     progress = Progress(_total(inputs.files), settings.quiet)
     reading = Reading(plan.max_line, plan.strict, _readers(threads, inputs.files), progress)
@@ -54,11 +56,14 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
             with database(limits) as connection:
                 types = open_rows(connection, plan, lambda: reading.texts(inputs.files))
                 columns = output_columns(connection, plan, types)
-                _write(output, connection.sql(query(plan, types, settings.parts)), settings.parts, progress)
-            counters = reading.counters + Counter(records=output.records)
-            output.publish(
-                partial(describe, plan, inputs, arguments=settings.arguments, columns=columns, counters=counters)
-            )
+                bad = make_partials(connection, plan, types)
+                samples = refuse_too_many(plan, inputs.files, bad, reading.counters["lines"])
+                _write(output, connection.sql(query(plan, types, parts)), parts, progress)
+            counters = reading.counters + Counter(records=output.records, bad_rows=bad)
+            output.publish(partial(
+                describe, plan, inputs, arguments=settings.arguments, columns=columns, counters=counters,
+                samples=samples,
+            ))  # fmt: skip
     except (duckdb.Error, StreamFailed) as error:
         raise reading.error or explain_failure(error) from error
     except OSError as error:
@@ -69,11 +74,9 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
 
 
 def query(plan: Plan, types: dict[str, str], parts: int) -> str:
-    """All stages of one process as one query over the view `rows`: its partials are whole, nothing to merge."""
-    return (
-        f"WITH partial AS (\n{stages.partial(plan, types)}\n),\n"
-        f"final AS (\n{stages.final(plan, types)}\n)\n{stages.records(plan, parts)}"
-    )
+    """What is made of the view `partial`: one process's partials are whole, there is nothing to merge."""
+    source = stages.good() if plan.bad else "partial"
+    return f"WITH final AS (\n{stages.final(plan, types, source)}\n)\n{stages.records(plan, parts)}"
 
 
 def _write(output: Output, result: Streamable, parts: int, progress: Progress) -> None:

@@ -60,6 +60,7 @@ class Manifest:
     order: list[str]
     partitioner: Mapping[str, Any]
     counters: Mapping[str, int]
+    samples: list[str]
     inputs: list[Input]
     origins: list[Origin]
     started: str

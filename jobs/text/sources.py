@@ -35,7 +35,7 @@ class Piece(NamedTuple):
 class Reading:
     """How text is read, and what was met on the way.
 
-    counters: `bytes` of text; `read`, bytes taken from files; `invalid_utf8`, sequences replaced by U+FFFD.
+    counters: `lines`; `bytes` of text; `read`, bytes taken from files; `invalid_utf8`, sequences replaced by U+FFFD.
     progress: called after each block.  error: what stopped the reading, which DuckDB would only quote.
     """
 
@@ -63,7 +63,8 @@ class Reading:
     def _counted(self, pieces: Iterable[Piece]) -> Iterator[str]:
         try:
             for piece in pieces:
-                self.counters.update(bytes=piece.bytes, read=piece.read, invalid_utf8=piece.replaced)
+                lines = piece.text.count("\n") + 1
+                self.counters.update(lines=lines, bytes=piece.bytes, read=piece.read, invalid_utf8=piece.replaced)
                 self.progress(self.counters)
                 yield piece.text
         except (Exception, KeyboardInterrupt) as error:

@@ -17,12 +17,16 @@ DATA = Path(__file__).parent.parent / "data"
 
 
 class Case(NamedTuple):
-    """job: as `fanin run` names it.  files: file name to plain bytes, and to stored bytes where they differ."""
+    """job: as `fanin run` names it.  plain: file name to plain bytes.  stored: these to stored bytes, where they differ.
+
+    top: how many groups the job keeps, if not all.
+    """
 
     job: str
     keys: Callable[[str], list[tuple[str | None, ...]]]
     plain: Callable[[], dict[str, bytes]]
     stored: Callable[[str, bytes], bytes] = lambda name, data: data
+    top: int | None = None
 
 
 JOBS = str(Path(__file__).with_name("jobs_under_test.py"))
@@ -77,10 +81,17 @@ def zlib_checked(name: str, data: bytes) -> bytes:
 
 TEXT = "die Katze\tsaß auf  der Matte\fdie Maus\n\n\\N lag \\ daneben\n".encode() * 500
 
+
+def several_logs() -> dict[str, bytes]:
+    lines = (DATA / "apache_access.log").read_bytes().splitlines(keepends=True)
+    return {f"{number}.log": b"".join(lines[number::3]) for number in range(3)}
+
+
 CASES: dict[str, Case] = {
     "words": Case("word_count", oracle.words, zipf_words),
     "access log": Case("word_count", oracle.words, access_log),
     "access log, whole lines": Case(LINES, oracle.whole, access_log),
+    "top pages": Case("top_pages", oracle.pages, several_logs, top=5),
     "empty input": Case("word_count", oracle.words, one(b"")),
     "empty input, total": Case(TOTAL, oracle.nothing, one(b"")),
     "total": Case(TOTAL, oracle.nothing, one(b"a\nb\n\nc")),
@@ -129,5 +140,6 @@ ON_YARN = {
     "BOM at the start",
     "mixed line ends",
     "200 small files",
+    "top pages",
     "gz, several members",
 }

@@ -15,8 +15,9 @@ def local(job: str, folder: Path, parts: int) -> list[bytes]:
     """`fanin run` on this machine."""
     output = folder.with_name("out")
     command.run("run", job, str(folder), "-o", str(output), "--parts", str(parts)).ok()
-    assert sorted(path.name for path in output.iterdir() if path.name[0] not in "._") == [*map(PARTS, range(parts))]
-    return [(output / PARTS(part)).read_bytes() for part in range(parts)]
+    names = sorted(path.name for path in output.iterdir() if path.name[0] not in "._")
+    assert names == [*map(PARTS, range(len(names)))]
+    return [(output / name).read_bytes() for name in names]
 
 
 def streaming(job: str, folder: Path, parts: int) -> list[bytes]:
@@ -42,8 +43,9 @@ def hadoop(job: str, folder: Path, parts: int, *settings: str) -> list[bytes]:
         *(word for setting in (f"mapreduce.job.reduces={parts}", *settings) for word in ("-D", setting)),
         env=environment,
     ).ok()  # fmt: skip
-    assert place.names(output) == sorted(["_MANIFEST.json", "_SUCCESS", *map(PARTS, range(parts))])
-    return [place.read(f"{output}/{PARTS(part)}") for part in range(parts)]
+    manifest, success, *names = place.names(output)
+    assert [manifest, success, *names] == ["_MANIFEST.json", "_SUCCESS", *map(PARTS, range(len(names)))]
+    return [place.read(f"{output}/{name}") for name in names]
 
 
 ENGINES: dict[str, Engine] = {"local": local, "streaming": streaming, "yarn": yarn}

@@ -26,6 +26,13 @@ def two_columns(line: str) -> list[tuple[str | None, ...]]:
     return [(fields[0], fields[1] if len(fields) > 1 else None)]
 
 
+def pages(line: str) -> list[tuple[str | None, ...]]:
+    quoted = re.fullmatch(
+        r'\S+ \S+ .+ \[[^]]+\] "\S+ (\S+) HTTP/[\d.]+" \d{3} (?:\d+|-) "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*"', line
+    )
+    return [(quoted[1],)] if quoted else []
+
+
 def nothing(line: str) -> list[tuple[str | None, ...]]:
     del line
     return [()]
@@ -45,12 +52,20 @@ def hadoop_hash(key: bytes) -> int:
     return h & 0x7FFFFFFF
 
 
-def parts(files: Iterable[bytes], keys: Callable[[str], list[tuple[str | None, ...]]], number: int) -> list[bytes]:
-    """The bytes of each part file."""
+def parts(
+    files: Iterable[bytes],
+    keys: Callable[[str], list[tuple[str | None, ...]]],
+    number: int,
+    top: int | None = None,
+) -> list[bytes]:
+    """The bytes of each part file.  top: how many groups are kept, the most frequent first, in one part."""
     counts = Counter(key for data in files for line in lines(data) for key in keys(line))
     if keys is nothing:
         counts.update({(): 0})
     encoded = sorted(("\t".join(map(encode, key)).encode(), n) for key, n in counts.items())
+    if top:
+        first = sorted(encoded, key=lambda group: -group[1])[:top]
+        return [b"".join(b"%b\t%d\n" % group for group in first)]
     out = [b""] * number
     grouped: list[list[bytes]] = [[] for _ in out]
     for text, n in encoded:

@@ -32,7 +32,7 @@ def test_same_bytes(engine: str, name: str, parts: int, tmp_path: Path) -> None:
     folder.mkdir()
     for file, data in plain.items():
         (folder / file).write_bytes(case.stored(file, data))
-    expected = oracle.parts(plain.values(), case.keys, parts)
+    expected = oracle.parts(plain.values(), case.keys, parts, case.top)
     found = ENGINES[engine](case.job, folder, parts)
     for number, (ours, theirs) in enumerate(zip(found, expected, strict=True)):
         assert ours == theirs, f"part {number} of {name}"

@@ -14,7 +14,7 @@ from tests import command
 GOOD = Manifest(
     fanin="1", job="m:J", arguments=["in", "-o", "out é"], plan={"rows": "FROM lines"}, signature="s",
     files=[File("part-00000", 2, "00000000", 1, 0)], columns=[{"name": "k", "type": "VARCHAR"}], encoding="copy-text",
-    order=["k"], partitioner={"function": "hadoop-text", "columns": ["k"], "buckets": 1}, counters={"read": 1},
+    order=["k"], partitioner={"function": "hadoop-text", "columns": ["k"], "buckets": 1}, counters={"read": 1}, samples=[],
     inputs=[Input("in", 1, "mtime:1")], origins=[Origin("before", "d")], started="2026-01-01T00:00:00+00:00", seconds=1.5,
 )  # fmt: skip
 

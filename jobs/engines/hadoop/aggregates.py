@@ -3,10 +3,13 @@
 files ── splits ──> tasks map ── Hadoop's shuffle: hash, sort by key ──> tasks reduce ── part files ── publish
 """
 
+import contextlib
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jobs import stages
+from jobs.bad_rows import refuse_too_many
 from jobs.database import Limits, database, open_rows, output_columns
 from jobs.engines import local
 from jobs.engines.describe import describe
@@ -16,7 +19,10 @@ from jobs.engines.hadoop.runner import HadoopRunner
 from jobs.engines.local import Settings
 from jobs.errors import FaninError, UsageError
 from jobs.plan import Plan
+from jobs.storage.base import join
+from jobs.storage.inputs import resolve
 from jobs.storage.output import Describe, Output, part_name
+from jobs.text.arrow import BlockStream, records
 
 PLAN = "plan.json"
 OURS = ("stream.", "mapreduce.job.partitioner.", "mapreduce.job.output.key.", "mapreduce.output.fileoutputformat.")
@@ -75,23 +81,51 @@ class AggregateRunner(HadoopRunner):
     def _defaults(self) -> dict[str, Any]:
         return super()._defaults() | jvm.with_heap(self._site) | {"mapreduce.task.io.sort.mb": 100}
 
+    def _place(self, output: Output) -> str:
+        return join(self._hadoop_tmp_dir, "groups") if self._plan.then else super()._place(output)
+
+    def _collect(self, output: Output) -> None:
+        """With TopK every reducer has written the top of its own groups, k lines at most: here is the top of all."""
+        if not self._plan.then:
+            super()._collect(output)
+            self._check_parts(output)
+            return
+        tops = [b"".join(file.chunks()) for file in resolve([self._place(output)]).files]
+        self._check_records(output.path, sum(top.count(b"\n") for top in tops))
+        types = {column["name"]: column["type"] for column in self._columns}
+        texts = [top.decode().removesuffix("\n") for top in tops if top]
+        with database(Limits(256_000_000, 1)) as connection, contextlib.closing(output.part(0)) as part:
+            connection.register("blocks", BlockStream(lambda: texts))
+            connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+            final = f"({stages.recorded(self._plan, types)})"
+            for _, count, data in records(connection.sql(stages.records(self._plan, 1, final))):
+                part.write(data, count)
+
     def _describe(self, output: Output) -> Describe:
-        self._counted = self._count(output) | self._reported()
-        self._check(output)
+        lines = self._hadoops("Map input records")
+        self._counted = self._count(output) | {"lines": lines} | self._reported()
+        samples = refuse_too_many(self._plan, self._inputs.files, self._counted.get("bad_rows", 0), lines)
         return partial(
             describe, self._plan, self._inputs, arguments=self._arguments, columns=self._columns,
-            counters=self._counted,
+            counters=self._counted, samples=samples,
         )  # fmt: skip
 
     def _reported(self) -> dict[str, int]:
         """What our tasks have counted."""
         return dict(super().counters()[-1].get("fanin", {}))
 
-    def _check(self, output: Output) -> None:
+    def _check_parts(self, output: Output) -> None:
         """Compares the parts with what Hadoop says that the reducers wrote."""
         names = [part_name(number) for number in range(self._settings.parts)]
         if sorted(file.name for file in output.files) != names:
             raise FaninError(f"{output.path}: Hadoop did not write exactly {names[0]} to {names[-1]}")
-        written = super().counters()[-1].get("Map-Reduce Framework", {}).get("Reduce output records")
-        if written != output.records:
-            raise FaninError(f"{output.path}: holds {output.records} records, where the reducers wrote {written}")
+        self._check_records(output.path, output.records)
+
+    def _check_records(self, path: str, found: int) -> None:
+        written = self._hadoops("Reduce output records")
+        if written != found:
+            raise FaninError(f"{path}: holds {found} records, where the reducers wrote {written}")
+
+    def _hadoops(self, counter: str) -> int:
+        """What Hadoop has counted."""
+        return int(super().counters()[-1].get("Map-Reduce Framework", {}).get(counter, 0))

@@ -75,10 +75,10 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
             self._on_hdfs = True
             self._sweep()
             self._ship()
-            self._output_dir = output.hand_over()
+            self._output_dir = self._place(output)
             super().run()
             self._output_dir = target
-            output.adopt()
+            self._collect(output)
             output.publish(self._describe(output))
 
     def _find_hadoop(self) -> None:
@@ -230,6 +230,14 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
         self._exit.close()
 
     # What came of it
+
+    def _place(self, output: Output) -> str:
+        """Where Hadoop is to write."""
+        return output.hand_over()
+
+    def _collect(self, output: Output) -> None:
+        """Makes parts of `output` of what Hadoop has written."""
+        output.adopt()
 
     def _describe(self, output: Output) -> Describe:
         """What the manifest is to say of the parts that `output` has adopted."""
