@@ -70,7 +70,7 @@ def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
     several = _several(plan, types)
     by, bad = ([BAD, *keys], [BAD, '"bad rows"']) if plan.bad else (keys, [])
     aggregates = [f"{sql} AS {name}" for name, sql in (states | dict.fromkeys(bad[1:], "count(*)")).items()]
-    told = f"(\n{_told(plan, types, source)})"
+    told = f"(\n{_told(plan, types, _computed(rows, source))})"
     key = f"{joined([encoded(f'{key}::VARCHAR') for key in keys])} AS key"
     if not several:
         group_by = f"\nGROUP BY {', '.join(by)}" if by else ""
@@ -192,6 +192,13 @@ def _told(plan: Plan, types: Mapping[str, str], source: str) -> str:
     if plan.bad:
         source = f"(SELECT *, {identifier(plan.bad)} IS NOT NULL AS {BAD} FROM {source})"
     return _select(["*", *(f"{sql} AS {identifier(name)}" for name, sql in columns.items())], source)
+
+
+def _computed(rows: Rows, source: str) -> str:
+    """The rows of `source` with what measures have asked to be computed once."""
+    for name, sql in rows.computed.items():
+        source = f"(SELECT *, {sql} AS {name} FROM {source})"
+    return source
 
 
 def _several(plan: Plan, types: Mapping[str, str]) -> list[str]:

@@ -279,6 +279,6 @@ def test_a_bad_number_names_the_group(tmp_path: Path) -> None:
     (tmp_path / "my_job.py").write_text(JOB_FILE)
     (tmp_path / "sales.txt").write_text("town 1.50\ncity 12\ntown 1_000\n")
     result = command.run("run", "my_job.py:Sales", "sales.txt", "-o", "out", cwd=tmp_path)
-    refused(result, 1, r"Sum\('amount', scale=2\): 1_000 is not a number, in group place=town")
+    refused(result, 1, r"column 'amount', scale=2: 1_000 is not a number, in group place=town")
     shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
     assert left(tmp_path) == []

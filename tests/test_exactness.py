@@ -5,6 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import duckdb
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,10 +20,14 @@ from jobs import (
     Min,
     StdDev,
     Sum,
+    TopK,
     Variance,
     stages,
 )  # fmt: skip
+from jobs.errors import DeclarationError, UsageError
+from jobs.measures import Rows
 from jobs.plan import Plan
+from tests.conformance.oracle import encode
 
 CONNECTION = duckdb.connect()
 TYPES = {"k": "VARCHAR", "x": "VARCHAR", "i": "BIGINT", "f": "DOUBLE"}
@@ -186,3 +191,60 @@ def test_any_split_any_merge_tree_and_any_order(parts: list[list[Row]], data: st
         partials.append(merged(left, right, f"merged{(count := count + 1)}"))
     last = shuffled(partials[0], "last")
     assert answer(merged(last, table("empty", f"SELECT * FROM {last} WHERE false"), "ended")) == expected(rows)
+
+
+@pytest.mark.parametrize(("measure", "why"), [
+    (lambda: Mean("x", scale=2, decimals=1), "decimals is 1; with this scale it must be 2 to 11"),
+    (lambda: Variance("x", scale=2, decimals=3), "must be 4 to 13"),
+    (lambda: StdDev("x", scale=15, decimals=15), "scale is 15, must be 0 to 14"),
+    (lambda: Min("l").partial(Rows({"l": "VARCHAR[]"}, "''")), "whose values have no one order"),
+    (lambda: First("x", by="y").partial(Rows(TYPES, "''")), "no column 'y' in rows"),
+])  # fmt: skip
+def test_a_wrong_measure_is_refused(measure: Callable[[], object], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        measure()
+
+
+def test_a_square_too_large_is_refused_by_its_group() -> None:
+    with pytest.raises(duckdb.InvalidInputException, match="a value has more than 14 digits, in group k=a"):
+        partial_of([("a", "1000000000000", None, None)], "large")
+
+
+def answers(plan: Plan, rows: list[Row]) -> list[str]:
+    CONNECTION.execute("CREATE OR REPLACE TEMP TABLE some_rows(k VARCHAR, x VARCHAR, i BIGINT, f DOUBLE)")
+    CONNECTION.executemany("INSERT INTO some_rows VALUES ($1, $2, $3, $4)", rows)
+    final = stages.final(plan, TYPES, f"({stages.partial(plan, TYPES, 'some_rows')})")
+    found = CONNECTION.execute(stages.records(plan, 7, f"({final})")).fetchall()
+    assert {part for part, _ in found} <= {0}
+    return [record.removesuffix("\n") for _, record in found]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdé\t"), st.none() | st.integers(0, 3)), min_size=1), st.integers(1, 4))
+@pytest.mark.parametrize("ascending", [False, True])
+def test_the_top_is_in_order_ties_by_key_and_nulls_last(
+    ascending: bool, groups: list[tuple[str, int | None]], k: int
+) -> None:
+    plan = Plan("tests:Job", "SELECT 1", ("k",), {"most": Max("i")}, then=TopK("most", k, ascending))
+    most: dict[str, int | None] = {}
+    for key, value in groups:
+        most[key] = max((v for v in (most.get(key), value) if v is not None), default=None)
+    order = sorted(
+        most.items(), key=lambda g: (g[1] is None, (g[1] or 0) * (1 if ascending else -1), encode(g[0]).encode())
+    )
+    expected = [f"{encode(key)}\t{encode(None if value is None else str(value))}" for key, value in order[:k]]
+    assert answers(plan, [(key, None, value, None) for key, value in groups]) == expected
+
+
+@pytest.mark.parametrize(("then", "group_by", "why"), [
+    (TopK("other", 1), ("k",), "TopK by 'other', which is none of: n"),
+    (TopK("n", 0), ("k",), "it must keep 1 at least"),
+    (TopK("n", 1), (), "without group_by"),
+])  # fmt: skip
+def test_a_wrong_second_stage_is_refused(then: TopK, group_by: tuple[str, ...], why: str) -> None:
+    with pytest.raises(DeclarationError, match=why):
+        Plan("tests:Job", "SELECT 1", group_by, {"n": Count()}, then=then)
+
+
+def test_a_plan_with_all_of_it_travels_as_json() -> None:
+    plan = Plan("j", "SELECT 1", ("k",), PLAN.measures, bad="b", max_bad="3", then=TopK("count", 2, ascending=True))
+    assert Plan.from_json(plan.to_json()) == plan

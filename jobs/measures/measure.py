@@ -13,7 +13,7 @@ A state column that is NULL is the identity: merging it changes nothing, and `fi
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -26,10 +26,19 @@ class Rows:
     """What a measure may know of the rows it reads.
 
     types: column name to DuckDB type.  group: SQL text expression that names the row's group, for errors.
+    computed: quoted column name to the SQL that measures have asked for, to be computed once a row, in this order.
     """
 
     types: Mapping[str, str]
     group: str
+    computed: dict[str, str] = field(default_factory=dict)
+
+    def once(self, sql: str) -> str:
+        """The name of a column that holds `sql`, of columns and of what was computed before, however often it is used."""
+        names = {told: name for name, told in self.computed.items()}
+        name = names.get(sql) or identifier(f"computed {len(names)}")
+        self.computed[name] = sql
+        return name
 
     def type_of(self, column: str) -> str:
         """The type of `column`; a column that `rows` does not yield is refused, with those it does."""

@@ -13,8 +13,7 @@ from jobs.measures.measure import Measure, Rows, State
 from jobs.sql import identifier, literal
 from jobs.text import numbers
 
-LIMB = 1 << 64  # a square is summed in two halves: no sum of theirs overflows
-SQUARED = 18  # digits of a value whose square fits into a HUGEINT, with room
+SQUARED = 14  # digits of a value that is squared: as many squares can be added as values can
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ class _OfNumbers(Measure):
 
     def _exact(self, rows: Rows) -> str:
         """SQL for the exact value of a row."""
-        column, type = identifier(self.column), rows.type_of(self.column)
-        return numbers.exact(
-            column, type, scale=self.scale, rounding=self.rounding, name=self._name, group=rows.group
-        )  # fmt: skip
+        type, name = rows.type_of(self.column), f"column {self.column!r}, scale={self.scale}"
+        return rows.once(numbers.exact(
+            identifier(self.column), type, scale=self.scale, rounding=self.rounding, name=name, group=rows.group
+        ))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,22 +97,22 @@ class Mean(_OfNumbers):
 
 @dataclass(frozen=True)
 class _Spread(_OfNumbers):
-    """State: how many values, their sum, and the two halves of the sum of their squares, all integers."""
+    """State: how many values, their exact sum, and that of their squares."""
 
     decimals: int = 6
     population: bool = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scale > SQUARED:
+            raise UsageError(f"{self._name}: scale is {self.scale}, must be 0 to {SQUARED}")
+
     def partial(self, rows: Rows) -> dict[str, str]:
-        x = numbers.units(self._exact(rows))
-        limit = f"{10**SQUARED}::HUGEINT"
+        x = self._exact(rows)
         too_long = f"error({literal(f'{self._name}: a value has more than {SQUARED} digits, in ')} || {rows.group})"
-        square = f"CASE WHEN abs({x}) >= {limit} THEN {too_long} ELSE {x} * {x} END"
-        return {
-            "n": f"count({identifier(self.column)})::HUGEINT",
-            "sum": f"sum({x})",
-            "high": f"sum(({square}) // {LIMB}::HUGEINT)",
-            "low": f"sum(({square}) % {LIMB}::HUGEINT)",
-        }
+        limit = 10 ** (SQUARED - self.scale)
+        square = rows.once(f"CASE WHEN abs({x}) >= {limit} THEN {too_long} ELSE {x} * {x} END")
+        return {"n": f"count({x})::HUGEINT", "sum": f"sum({x})", "squares": f"sum({square})"}
 
     def merge(self, state: State) -> dict[str, str]:
         return {name: f"sum({column})" for name, column in state.items()}
@@ -126,14 +125,15 @@ class _Spread(_OfNumbers):
         https://en.wikipedia.org/wiki/Algorithms_for_calculating_variance#Computing_shifted_data
         """
         huge = f"error({literal(f'{self._name}: more digits than can be computed with, in group ')} || key)"
-        n, total, r, q, d, k = (state[name] for name in ("n", "sum", "r", "q", "d", "k"))
-        squares = f"{state['high']} * {LIMB}::HUGEINT + {state['low']}"
+        n, total, r, q, d, k = (state[name] for name in ("n", "total", "r", "q", "d", "k"))
         return {
+            "total": numbers.units(state["sum"]),
+            "square": numbers.units(state["squares"]),
             "k": f"nullif(greatest({n} - {0 if self.population else 1}, 0), 0)",
             "of": f"{k} * {n}",
             "r": f"(({total} % nullif({n}, 0)) + {n}) % nullif({n}, 0)",
             "q": f"({total} - {r}) // nullif({n}, 0)",
-            "d": f"CASE WHEN {state['high']} > {LIMB >> 2}::HUGEINT THEN {huge} ELSE {squares} - {q} * ({total} + {r}) END",
+            "d": f"{state['square']} - {q} * ({total} + {r})",
             "v": f"({n} - ({r} * {r}) % nullif({n}, 0)) % nullif({n}, 0)",
             "w": f"{d} - ({r} * {r} + {state['v']}) // nullif({n}, 0)",
             "whole": f"{state['w']} // {k}",
@@ -158,7 +158,7 @@ class Variance(_Spread):
     """The variance of a column's values, to `decimals`; nulls are left out.
 
     decimals: from 2 * scale to 2 * scale + 9.  population: divided by n, not by n - 1; a sample of one has no variance.
-    A value may have 18 digits.
+    A value may have 14 digits.
     """
 
     def __post_init__(self) -> None:
@@ -179,7 +179,7 @@ class StdDev(_Spread):
     """The standard deviation of a column's values, to `decimals`; nulls are left out.
 
     decimals: from scale to scale + 6.  population: divided by n, not by n - 1; a sample of one has no deviation.
-    A value may have 18 digits.
+    A value may have 14 digits.
     """
 
     def __post_init__(self) -> None:
