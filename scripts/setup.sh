@@ -23,11 +23,13 @@ any_python() {
     return 1
 }
 
-# environment DIR PYTHON WHAT: DIR holds a virtual environment with this checkout installed as WHAT.
+# environment DIR PYTHON WHAT: DIR holds a virtual environment with this checkout installed as WHAT, or more.
 environment() {
-    local wanted
-    wanted=$(cd "$root" && cat pyproject.toml && "$2" --version && echo "$3")
-    if [ "$(cat "$1/.installed" 2>/dev/null)" != "$wanted" ]; then
+    local common wanted installed
+    common=$(cd "$root" && cat pyproject.toml && "$2" --version)
+    wanted="$common"$'\n'"$3"
+    installed=$(cat "$1/.installed" 2>/dev/null) || true
+    if [ "$installed" != "${wanted%$'\n'}" ] && [ "$installed" != "$common"$'\n'"[dev]" ]; then
         echo "setting up $1 with $("$2" --version)" >&2
         "$2" -m venv --clear "$1"
         "$1/bin/python" -m pip install --quiet --disable-pip-version-check -e "$root$3"
