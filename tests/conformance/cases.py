@@ -79,6 +79,11 @@ def zlib_checked(name: str, data: bytes) -> bytes:
     return header + body + zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
 
 
+def several_texts() -> dict[str, bytes]:
+    """More of them than Hadoop would give a split each."""
+    return {f"{number}.gz": TEXT + b"%d" % number for number in range(5)}
+
+
 TEXT = "die Katze\tsaß auf  der Matte\fdie Maus\n\n\\N lag \\ daneben\n".encode() * 500
 
 
@@ -122,6 +127,7 @@ CASES: dict[str, Case] = {
     "a line of 16 MiB": Case(TOTAL, oracle.nothing, one(b"a\n" + b"x" * (16 << 20) + b"\r\nb")),
     "200 small files": Case("word_count", oracle.words, small_files),
     "gz, several members": Case("word_count", oracle.words, one(TEXT, "a.gz"), two_members),
+    "gz, several files": Case("word_count", oracle.words, several_texts, two_members),
     "gz, other tools' header": Case("word_count", oracle.words, one(TEXT, "a.gz"), zlib_checked),
     "GZ in capitals": Case("word_count", oracle.words, one(TEXT, "a.GZ"), two_members),
     "bz2, several streams": Case("word_count", oracle.words, one(TEXT, "a.bz2"), two_members),
@@ -141,5 +147,5 @@ ON_YARN = {
     "mixed line ends",
     "200 small files",
     "top pages",
-    "gz, several members",
+    "gz, several files",
 }

@@ -25,7 +25,22 @@ from jobs.storage.output import Describe, Output, part_name
 from jobs.text.arrow import BlockStream, records
 
 PLAN = "plan.json"
-OURS = ("stream.", "mapreduce.job.partitioner.", "mapreduce.job.output.key.", "mapreduce.output.fileoutputformat.")
+SETTINGS = {  # the answer depends on them: whatever the cluster's configuration says, these are ours
+    "stream.map.input.ignoreKey": True,
+    "stream.reduce.output": "keyonlytext",
+    "stream.non.zero.exit.is.failure": True,
+    "mapreduce.map.failures.maxpercent": 0,
+    "mapreduce.reduce.failures.maxpercent": 0,
+    "mapreduce.map.skip.maxrecords": 0,
+    "mapreduce.reduce.skip.maxgroups": 0,
+    "mapreduce.input.linerecordreader.line.maxlength": (1 << 31) - 1,  # Hadoop passes over longer lines in silence
+    "mapreduce.output.fileoutputformat.compress": False,
+}
+DELIMITER = "textinputformat.record.delimiter"
+OURS = (
+    *SETTINGS, DELIMITER, "stream.", "mapreduce.job.partitioner.", "mapreduce.job.output.key.",
+    "mapreduce.output.fileoutputformat.",
+)  # fmt: skip
 
 
 class AggregateRunner(HadoopRunner):
@@ -42,6 +57,8 @@ class AggregateRunner(HadoopRunner):
         for name in self._opts["jobconf"] or {}:
             if name.startswith(OURS):
                 raise UsageError(f"-D {name}: the output's bytes depend on it, so the engine sets it; leave it out")
+        if self._site.get(DELIMITER):
+            raise UsageError(f"the cluster's {DELIMITER} ends lines elsewhere than all other engines; unset it")
 
     def counters(self) -> list[dict[str, dict[str, int]]]:
         """Hadoop's counters, and our own in the group `fanin`."""
@@ -59,11 +76,9 @@ class AggregateRunner(HadoopRunner):
         plan = Path(self._get_local_tmp_dir()) / PLAN
         plan.write_text(self._plan.to_json())
         self._working_dir_mgr.add("file", str(plan), PLAN)
-        settings = {
+        settings = SETTINGS | {
             "mapreduce.job.reduces": self._settings.parts,
             "stream.num.map.output.key.fields": max(len(self._plan.group_by), 1),
-            "stream.map.input.ignoreKey": True,
-            "stream.reduce.output": "keyonlytext",
         }
         if combined(self._inputs.files):
             self._hadoop_input_format = COMBINE

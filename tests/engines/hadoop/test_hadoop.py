@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shutil
 from collections import Counter
 from getpass import getuser
 from pathlib import Path
@@ -109,11 +110,35 @@ def test_what_hadoop_would_read_differently_is_refused_by_name(yarn: Yarn, name:
     assert yarn.place.names(yarn.root) == ["in"]
 
 
-def test_settings_that_would_change_the_output_are_refused(yarn: Yarn) -> None:
+@pytest.mark.parametrize("setting", [
+    "stream.map.output.field.separator=,", "textinputformat.record.delimiter=x", "mapreduce.map.failures.maxpercent=5",
+    "mapreduce.output.fileoutputformat.compress=true", "mapreduce.input.linerecordreader.line.maxlength=9",
+])  # fmt: skip
+def test_settings_that_would_change_the_output_are_refused(yarn: Yarn, setting: str) -> None:
     yarn.place.write(f"{yarn.root}/in.txt", b"a\n")
-    refused = yarn.run("word_count", f"{yarn.root}/in.txt", "-D", "stream.map.output.field.separator=,")
+    refused = yarn.run("word_count", f"{yarn.root}/in.txt", "-D", setting)
     assert refused.code == 2
     assert "the output's bytes depend on it" in refused.err
+
+
+def test_a_cluster_that_lets_tasks_fail_or_passes_over_lines_changes_nothing(yarn: Yarn, tmp_path: Path) -> None:
+    shutil.copytree(yarn.env["HADOOP_CONF_DIR"], tmp_path / "conf")
+    lax = {
+        "mapreduce.map.failures.maxpercent": "100", "stream.non.zero.exit.is.failure": "false",
+        "mapreduce.input.linerecordreader.line.maxlength": "3", "mapreduce.output.fileoutputformat.compress": "true",
+    }  # fmt: skip
+    rows = "".join(f"<property><name>{name}</name><value>{value}</value></property>" for name, value in lax.items())
+    file = tmp_path / "conf" / "mapred-site.xml"
+    file.write_text(file.read_text().replace("</configuration>", f"{rows}</configuration>"))
+    yarn.env = yarn.env | {"HADOOP_CONF_DIR": str(tmp_path / "conf")}
+    yarn.place.write(f"{yarn.root}/in/a.txt", b"long line\n")
+    failed = yarn.run(
+        f"{JOBS}:Wrong", f"{yarn.root}/in", "-o", f"{yarn.root}/out", "-D", "mapreduce.map.maxattempts=1"
+    )
+    assert failed.code == 1
+    assert "wrong on purpose: long line" in failed.err
+    yarn.run("word_count", f"{yarn.root}/in", "-o", f"{yarn.root}/out", *LOCAL).ok()
+    assert yarn.place.read(f"{yarn.root}/out/part-00000") == b"line\t1\nlong\t1\n"
 
 
 def test_names_with_blanks_and_other_letters(yarn: Yarn) -> None:
