@@ -32,7 +32,10 @@ def refuse_too_many(plan: Plan, files: list[InputFile], bad: int, lines: int) ->
     most = float(share) * lines / 100 if share != plan.max_bad else float(share)
     if bad > most:
         said = "".join(f"\n  {text}" for text in found)
-        raise FaninError(f"{bad} bad rows in {lines} lines; --max-bad allows {plan.max_bad}. Some of them:{said}")
+        raise FaninError(
+            f"{bad} bad rows in {lines} lines; --max-bad allows {plan.max_bad}"
+            + (f". Some of them:{said}" if said else "")
+        )
     return found
 
 
