@@ -1,7 +1,6 @@
 """Every measure: any split, any merge tree, any order, through the shuffle's text or not: what plain Python says."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from fractions import Fraction
 
 import duckdb
@@ -27,42 +26,12 @@ from jobs import (
 from jobs.errors import DeclarationError, UsageError
 from jobs.measures import Rows
 from jobs.plan import Plan
-from tests.conformance.oracle import encode
+from tests.conformance.oracle import encode, half_even, root, variance
 
 CONNECTION = duckdb.connect()
 TYPES = {"k": "VARCHAR", "x": "VARCHAR", "i": "BIGINT", "f": "DOUBLE"}
 Row = tuple[str | None, str | None, int | None, float | None]
 Values = list[tuple[str | None, int | None, float | None]]
-
-
-def half_even(value: Fraction, decimals: int) -> str:
-    scaled = value * 10**decimals
-    whole = scaled.numerator // scaled.denominator
-    rest = scaled - whole
-    whole += rest > Fraction(1, 2) or (rest == Fraction(1, 2) and whole % 2 == 1)
-    return f"{Decimal(whole).scaleb(-decimals):f}"
-
-
-def variance(numbers: list[Fraction], less: int) -> Fraction | None:
-    n = len(numbers)
-    if n <= less:
-        return None
-    mean = sum(numbers, Fraction()) / n
-    return sum(((x - mean) ** 2 for x in numbers), Fraction()) / (n - less)
-
-
-def root(value: Fraction, decimals: int) -> str:
-    """The square root of `value`, rounded half to even: by bisection over integers."""
-    target = value * 100**decimals
-    low, high = 0, 1
-    while high * high <= target:
-        high *= 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if middle * middle <= target else (low, middle)
-    half = Fraction(2 * low + 1, 2) ** 2
-    low += half < target or (half == target and low % 2 == 1)
-    return f"{Decimal(low).scaleb(-decimals):f}"
 
 
 def decimals_of(values: Values) -> list[Fraction]:

@@ -5,7 +5,7 @@ import gzip
 import lzma
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,18 +19,27 @@ DATA = Path(__file__).parent.parent / "data"
 class Case(NamedTuple):
     """job: as `fanin run` names it.  plain: file name to plain bytes.  stored: these to stored bytes, where they differ.
 
-    top: how many groups the job keeps, if not all.
+    keys: the groups of a line, if the job counts; top: how many of them it keeps, if not all.
+    expected: what else the job writes: of the plain bytes and a number of parts.
     """
 
     job: str
-    keys: Callable[[str], list[tuple[str | None, ...]]]
+    keys: Callable[[str], list[tuple[str | None, ...]]] | None
     plain: Callable[[], dict[str, bytes]]
     stored: Callable[[str, bytes], bytes] = lambda name, data: data
     top: int | None = None
+    expected: Callable[[Iterable[bytes], int], list[bytes]] | None = None
+
+    def parts(self, plain: Iterable[bytes], number: int) -> list[bytes]:
+        """The bytes of each part file."""
+        if self.expected:
+            return self.expected(plain, number)
+        assert self.keys
+        return oracle.parts(plain, self.keys, number, self.top)
 
 
 JOBS = str(Path(__file__).with_name("jobs_under_test.py"))
-LINES, TWO, TOTAL = (f"{JOBS}:{name}" for name in ("Lines", "TwoColumns", "Total"))
+LINES, TWO, TOTAL, STATISTICS = (f"{JOBS}:{name}" for name in ("Lines", "TwoColumns", "Total", "Statistics"))
 
 
 def one(data: bytes, name: str = "input.txt") -> Callable[[], dict[str, bytes]]:
@@ -92,11 +101,28 @@ def several_logs() -> dict[str, bytes]:
     return {f"{number}.log": b"".join(lines[number::3]) for number in range(3)}
 
 
+def amounts() -> dict[str, bytes]:
+    rng = random.Random(3)
+    keys = ["plain", "", "\\N", "tab\\tin", "back\\\\slash", "é日", *map(str, range(40))]
+    values = [
+        "\\N",
+        "0",
+        "-0.01",
+        "99999999999.99",
+        *(f"{rng.randint(-(10**6), 10**6) / 100:.2f}" for _ in range(50)),
+    ]
+    rows = [[rng.choice(keys), rng.choice(values), rng.choice(["\\N", *map(str, range(-5, 5))])] for _ in range(5000)]
+    rows += [["alone", "1.5", "1"], ["nulls", "\\N", "\\N"]]
+    text = ["\t".join(row) + "\n" for row in rows]
+    return {f"{number}.tsv": "".join(text[number::3]).encode() for number in range(3)}
+
+
 CASES: dict[str, Case] = {
     "words": Case("word_count", oracle.words, zipf_words),
     "access log": Case("word_count", oracle.words, access_log),
     "access log, whole lines": Case(LINES, oracle.whole, access_log),
     "top pages": Case("top_pages", oracle.pages, several_logs, top=5),
+    "statistics": Case(STATISTICS, None, amounts, expected=oracle.statistics),
     "empty input": Case("word_count", oracle.words, one(b"")),
     "empty input, total": Case(TOTAL, oracle.nothing, one(b"")),
     "total": Case(TOTAL, oracle.nothing, one(b"a\nb\n\nc")),
@@ -147,5 +173,6 @@ ON_YARN = {
     "mixed line ends",
     "200 small files",
     "top pages",
+    "statistics",
     "gz, several files",
 }

@@ -1,6 +1,7 @@
 """The jobs that every engine runs."""
 
-from jobs import AggregateJob, Count
+from jobs import AggregateJob, Count, CountDistinct, First, Last, Mean, Min, StdDev, Sum
+from jobs.text.columns import tab_separated
 
 
 class Lines(AggregateJob):
@@ -27,3 +28,15 @@ class Total(AggregateJob):
 
     rows = "SELECT line FROM lines"
     measures = {"count": Count()}
+
+
+class Statistics(AggregateJob):
+    """All there is of an amount, text or number, and its place in an order: states of text, and several of a group."""
+
+    rows = tab_separated({"key": 1, "amount": 2, "place": 3}, {"place": 0})
+    group_by = ["key"]
+    measures = {
+        "rows": Count(), "amounts": CountDistinct("amount"), "places": CountDistinct("place"),
+        "sum": Sum("amount", scale=2), "mean": Mean("amount", scale=2), "deviation": StdDev("amount", scale=2, decimals=4),
+        "least": Min("amount"), "first": First("amount", by="place"), "last": Last("amount", by="place"),
+    }  # fmt: skip
