@@ -30,7 +30,7 @@ class TopPages(AggregateJob):
     @property
     def rows(self) -> str:  # type: ignore[override]
         page = f"f.{identifier(self.options.by)}"
-        parsed = f"SELECT line, unnest([{fields(self.options.format)}]) AS f FROM lines"
+        parsed = f"SELECT line, unnest([{fields(self.options.format, only=[self.options.by])}]) AS f FROM lines"
         return f"SELECT {page} AS page, CASE WHEN {page} IS NULL THEN line END AS misfit FROM ({parsed})"
 
     @property

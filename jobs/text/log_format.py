@@ -7,7 +7,7 @@ Apache as \\". Values are given as they were written: escapes stay, and so does 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from jobs.errors import UsageError
 from jobs.sql import identifier, literal
@@ -29,14 +29,21 @@ _KNOWN = {
     **{f"upstream_{what}": _UPSTREAM for what in ["connect_time", "header_time", "response_time", "response_length"]},
 }
 
-# RFC 9112, section 3: a method, a target without blanks, a protocol. Up to four groups are RE2's fast case.
-_REQUEST = r"^([\w!#$%&'*+.^`|~-]+) (([^ ?#]+)(?:[?#][^ ]*)?) (HTTP/[0-9](?:\.[0-9])?)$"
+_NEVER_EMPTY = ("status", "remote_addr", "time_local", "time_iso8601", "msec")
+
+# RFC 9112, section 3: a method, a target without blanks, a protocol. The text of each group, and what closes the target's.
+_REQUEST = (
+    ("method", r"^([\w!#$%&'*+.^`|~-]+) "), ("uri", "("), ("path", "([^ ?#]+)"), ("", "(?:[?#][^ ]*)?"), ("", ") "),
+    ("protocol", r"(HTTP/[0-9](?:\.[0-9])?)$"),
+)  # fmt: skip
 _PARTS = ("method", "uri", "path", "protocol")
 _MATCH, _PART = identifier("$match"), identifier("$part")  # a table or column of the same name would hide them
 
 
-def pattern(format: str) -> tuple[str, list[str]]:
+def pattern(format: str, captured: Collection[str] | None = None) -> tuple[str, list[str]]:
     """A regular expression of RE2 for whole lines of `format`, and its groups: the variables, in lower case.
+
+    captured: those that become groups, if not all; RE2 takes longer for each, above all from the fifth on.
 
     A known variable matches what its server can write, another the shortest text up to what follows it, without a
     bare quote where it stands in quotes. In `common` and `combined` any word may stand for the first `-`: Apache's
@@ -53,10 +60,12 @@ def pattern(format: str) -> tuple[str, list[str]]:
         quotes += before.count('"')
         text, end = (r'(?:[^"\\]|\\.)*', '"') if quotes % 2 else (".*", "")
         unknown = text if after[:1] == end else f"{text}?"  # lazy only where that matters: RE2 takes longer over it
-        regex += f"{re.escape(before)}({_KNOWN.get(name, unknown)})"
+        group = "(" if captured is None or name in captured else "(?:"
+        regex += f"{re.escape(before)}{group}{_KNOWN.get(name, unknown)})"
     if format in NAMED:
         regex = regex.replace(re.escape(" - "), r" \S+ ", 1)
-    return f"{regex}{re.escape(literals[-1])}$", variables
+    names = [name for name in variables if captured is None or name in captured]
+    return f"{regex}{re.escape(literals[-1])}$", names
 
 
 def _check(format: str, literals: list[str], variables: list[str]) -> None:
@@ -76,25 +85,43 @@ def _check(format: str, literals: list[str], variables: list[str]) -> None:
         raise refuse(f"${twice[0]} twice; give one of them another name")
 
 
-def fields(format: str, line: str = "line") -> str:
+def fields(format: str, line: str = "line", only: Collection[str] | None = None) -> str:
     """SQL for a STRUCT of VARCHAR: the variables of `format` in the column `line`; NULL for a line of another form.
 
     With `$request` also its `method`, `uri` (the target as written), `path` (that up to its `?` or `#`) and
     `protocol`, but for names that the format itself declares. All four are NULL for a request that is not `METHOD
     target HTTP/version`: `-`, a TLS handshake, HTTP/0.9, a target with blanks. An empty line is NULL.
 
+    only: the fields that are wanted, if not all; UsageError for one that there is not.
+
     DuckDB pushes a filter on the STRUCT below it, and takes each line apart twice. To do it once, unnest:
     `SELECT s.path FROM (SELECT unnest(l) AS s FROM (SELECT [{fields}] AS l FROM lines)) WHERE s IS NOT NULL`.
     """
-    regex, variables = pattern(format)
-    values = {name: f"{_MATCH}.{identifier(name)}" for name in variables}
+    _, variables = pattern(format)
+    derived = [name for name in _PARTS if "request" in variables and name not in variables]
+    wanted = [*variables, *derived] if only is None else list(only)
+    for name in wanted:
+        if name not in (*variables, *derived):
+            raise UsageError(
+                f"log format {format!r}: no field {name!r}; there are {', '.join([*variables, *derived])}"
+            )
+    parts = [name for name in derived if name in wanted]
+    captured = {name for name in wanted if name in variables} | ({"request"} if parts else set())
+    # Where nothing matches all groups are empty: so is one that else cannot be, or, if there is none such, one of the
+    # whole line, "$", as no variable is called.
+    sure = next((name for name in variables if name in _NEVER_EMPTY), "$")
+    regex, names = pattern(format, captured | {sure})
+    if sure == "$":
+        regex, names = f"({regex})", ["$", *names]
+    values = {name: f"{_MATCH}.{identifier(name)}" for name in names if name in wanted}
     struct = _struct(values)
-    if "request" in values:
-        parts = {name: f"nullif({_PART}.{identifier(name)}, '')" for name in _PARTS if name not in values}
-        struct = _let(_PART, _groups(values["request"], _REQUEST, _PARTS), _struct(values | parts))
-    # Where nothing matches all groups are empty, and so is one of the whole line, "$", as no variable is called.
-    groups = _groups(identifier(line), f"({regex})", ["$", *variables])
-    return _let(_MATCH, groups, f"CASE WHEN {_MATCH}.{identifier('$')} <> '' THEN {struct} END")
+    if parts:
+        values |= {name: f"nullif({_PART}.{identifier(name)}, '')" for name in parts}
+        request = "".join(text if name in (*parts, "") else text.replace("(", "(?:", 1) for name, text in _REQUEST)
+        named = [name for name, _ in _REQUEST if name in parts]
+        struct = _let(_PART, _groups(f"{_MATCH}.request", request, named), _struct(values))
+    found = f"{_MATCH}.{identifier(sure)} <> ''"
+    return _let(_MATCH, _groups(identifier(line), regex, names), f"CASE WHEN {found} THEN {struct} END")
 
 
 def _groups(text: str, regex: str, names: Iterable[str]) -> str:

@@ -286,3 +286,23 @@ def test_values_of_any_format_come_back(data: st.DataObject) -> None:
         values[f"v{number}"] = value
     format += data.draw(st.just("") | between)
     assert one(format, written(format, values)) == values
+
+
+@pytest.mark.parametrize(
+    "only", [["uri"], ["path"], ["method", "protocol"], ["status"], ["uri", "status", "path"], ["request", "path"]]
+)
+@pytest.mark.parametrize(
+    "format", ["combined", '$remote_addr - $remote_user [$time_local] "$request" $status $x "$y" "$z"']
+)
+def test_some_fields_are_those_of_all(format: str, only: list[str]) -> None:
+    lines = [line.decode() for line in LOG.read_bytes().splitlines()[8800:9000]]
+    values = "(SELECT unnest($1::VARCHAR[]) AS line)"
+    some = CONNECTION.execute(f"SELECT {fields(format, only=only)} FROM {values}", [lines]).fetchall()
+    whole = CONNECTION.execute(f"SELECT {fields(format)} FROM {values}", [lines]).fetchall()
+    assert any(found is None for (found,) in whole)
+    assert [found for (found,) in some] == [found and {name: found[name] for name in only} for (found,) in whole]
+
+
+def test_a_field_that_there_is_not_is_refused() -> None:
+    with pytest.raises(UsageError, match="no field 'uri'; there are host, status"):
+        fields("$host $status", only=["uri"])
