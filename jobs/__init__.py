@@ -8,7 +8,24 @@ tasks on a cluster's nodes do without.
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.measures import Count, CountDistinct, First, Last, Max, Mean, Measure, Min, StdDev, Sum, Variance
+from jobs.event_time import Session, Sliding
+from jobs.measures import (
+    Count,
+    CountDistinct,
+    First,
+    InOrder,
+    Last,
+    Max,
+    Mean,
+    Measure,
+    Min,
+    Span,
+    StdDev,
+    Sum,
+    Variance,
+    WeightedHistogram,
+)  # fmt: skip
+from jobs.text.formats import Csv, JsonLines, Log, Tsv
 from jobs.top import TopK
 
 if TYPE_CHECKING:
@@ -16,8 +33,8 @@ if TYPE_CHECKING:
     from jobs.job import MRJob
 
 __all__ = [
-    "AggregateJob", "Count", "CountDistinct", "First", "Last", "MRJob", "Max", "Mean", "Measure", "Min", "StdDev", "Sum", "TopK",
-    "Variance",
+    "AggregateJob", "Count", "CountDistinct", "Csv", "First", "InOrder", "JsonLines", "Last", "Log", "MRJob", "Max", "Mean",
+    "Measure", "Min", "Session", "Sliding", "Span", "StdDev", "Sum", "TopK", "Tsv", "Variance", "WeightedHistogram",
 ]  # fmt: skip
 
 

@@ -8,19 +8,24 @@ from jobs.database import parse_size
 from jobs.engines.local import Settings
 from jobs.engines.runner import LocalRunner
 from jobs.errors import DeclarationError, UsageError
+from jobs.event_time import Window
 from jobs.job import MRJob
 from jobs.measures import Measure
 from jobs.plan import MAX_LINE, Plan
+from jobs.text.formats import MISFIT, Format, OnError
 from jobs.top import TopK
 
 
 class AggregateJob(MRJob):
     """Totals per group, declared as three attributes (or properties, where options decide).
 
-    rows: SQL, one SELECT over the view lines(line VARCHAR), that treats each line by itself.
+    rows: SQL, one SELECT over the view lines(line VARCHAR), that treats each line by itself. With an input format it is over
+        `input`, by default all of it.
+    input: an input format, such as Csv({"city": "text", "population": "integer"}, header=True), if lines have columns.
     group_by: columns of rows; each distinct combination is a group. Empty: everything is one group.
     measures: output column to what is computed for each group.
     bad: a column of rows that says what is wrong with a row, null in good ones. Bad rows are left out, and counted.
+    window: how the rows of a group are divided by time, such as Sliding("at", "UTC", size=3_600_000_000, slide=60_000_000).
     then: what is done with the finished groups, such as TopK("count", 5).
 
         class WordCount(AggregateJob):
@@ -32,8 +37,11 @@ class AggregateJob(MRJob):
     rows: str = ""
     group_by: Sequence[str] = ()
     measures: Mapping[str, Measure] = {}
+    input: Format | None = None
     bad: str = ""
+    window: Window | None = None
     then: TopK | None = None
+    on_error: OnError = "fail"
 
     def configure_args(self) -> None:
         """Declares options, as in mrjob: call super(), then self.add_passthru_arg(...)."""
@@ -43,7 +51,10 @@ class AggregateJob(MRJob):
         add("--memory", metavar="SIZE", help="memory for the local engine (default a quarter of the machine)")
         add("--threads", type=int, metavar="N", help="threads of the local engine (default all cores)")
         add("--max-line", default=f"{MAX_LINE}B", metavar="SIZE", help="refuse longer lines (default 16 MiB)")
+        add("--on-error", choices=["fail", "null", "skip"], default=self.on_error, help="what a value does that does not"
+            f" fit its column: fail the run, be null, or leave out its row (default {self.on_error})")  # fmt: skip
         add("--max-bad", default="1%", metavar="N|N%", help="refuse more bad rows, or lines' share (default 1%%)")
+        add("--keep-partials", action="store_true", help="keep the groups' states, for fanin merge")
         add("--strict", action="store_true", help="refuse invalid UTF-8 instead of reading it as U+FFFD")
 
     def plan(self) -> Plan:
@@ -51,15 +62,21 @@ class AggregateJob(MRJob):
         kind = type(self)
         if isinstance(self.group_by, str):
             raise DeclarationError("group_by", f"{self.group_by!r} is a text, not a list of columns")
+        on_error: OnError = self.options.on_error if self.input else "fail"
         return Plan(
             job=f"{kind.__module__}:{kind.__qualname__}",
-            rows=self.rows,
+            rows=self.rows or ("SELECT * FROM input" if self.input else ""),
             group_by=tuple(self.group_by),
             measures=self.measures,
-            bad=self.bad,
+            input=self.input,
+            on_error=on_error,
+            bad=self.bad or (MISFIT if on_error != "fail" else ""),
+            keeps_bad=on_error == "null",
             max_bad=check_limit(self.options.max_bad),
+            window=self.window,
             then=self.then,
-            max_line=_at_least("--max-line", parse_size(self.options.max_line), 1024),
+            keep_partials=self.options.keep_partials,
+            max_line=at_least("--max-line", parse_size(self.options.max_line), 1024),
             strict=self.options.strict,
         )
 
@@ -81,9 +98,9 @@ class AggregateJob(MRJob):
         reducers = (options.jobconf or {}).get("mapreduce.job.reduces")
         parts = options.parts if options.parts is not None else _number("-D mapreduce.job.reduces", reducers)
         return Settings(
-            parts=1 if parts is None else _at_least("--parts", parts, 1),
-            memory=options.memory and _at_least("--memory", parse_size(options.memory), 64_000_000),
-            threads=options.threads and _at_least("--threads", options.threads, 1),
+            parts=1 if parts is None else at_least("--parts", parts, 1),
+            memory=options.memory and at_least("--memory", parse_size(options.memory), 64_000_000),
+            threads=options.threads and at_least("--threads", options.threads, 1),
             overwrite=options.overwrite,
             quiet=bool(options.quiet),
             arguments=list(self._cl_args),
@@ -98,7 +115,8 @@ def _number(option: str, value: str | None) -> int | None:
     return int(value)
 
 
-def _at_least(option: str, value: int, least: int) -> int:
+def at_least(option: str, value: int, least: int) -> int:
+    """`value`; UsageError, naming the option, if it is less than `least`."""
     if value < least:
         raise UsageError(f"{option}: {value} is too small; it must be at least {least}")
     return value

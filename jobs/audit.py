@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from jobs.errors import FaninError, UsageError
 from jobs.storage.base import MANIFEST, join
-from jobs.storage.inputs import resolve
+from jobs.storage.inputs import InputFile, resolve
 from jobs.storage.manifest import LIMIT, Manifest
 from jobs.storage.places import storage_of
+from jobs.storage.verified import published
 
 
 def verify(directory: str) -> str:
@@ -19,6 +20,11 @@ def verify(directory: str) -> str:
         if file.listed and records != file.listed.records:
             raise FaninError(f"{file.name}: has {records} records, where the manifest lists {file.listed.records}")
     (manifest,) = inputs.manifests.values()
+    storage = storage_of(directory)
+    _, partials = published(storage, directory, storage.list(directory), partials=True)
+    for entry, listed in zip(partials, manifest.partials.files, strict=True):
+        for _ in InputFile(entry, storage, listed).chunks():
+            pass  # it is checked at its end
     size = sum(file.size for file in manifest.files)
     count = sum(file.records for file in manifest.files)
     return f"{directory}: good: {len(manifest.files)} files, {count} records, {size} bytes"

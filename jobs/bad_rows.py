@@ -40,11 +40,11 @@ def refuse_too_many(plan: Plan, files: list[InputFile], bad: int, lines: int) ->
 
 
 def samples(plan: Plan, files: list[InputFile]) -> list[str]:
-    """The first bad rows of `files`, up to SAMPLES of those near their start, each cut to 200 characters."""
-    reading = Reading(plan.max_line, strict=False)
+    """The first bad rows of `files`, up to SAMPLES of those near their start, each cut to 400 characters."""
+    reading = Reading(plan.max_line, strict=False, shape=plan.input)
     again = [file for file in files if file.name != STDIN]
     with database(Limits(memory=256_000_000, threads=1)) as connection:
         open_rows(connection, plan, lambda: itertools.islice(reading.texts(again), LOOK))
         bad = identifier(plan.bad)
-        query = f"SELECT left({bad}::VARCHAR, 200) FROM rows WHERE {bad} IS NOT NULL LIMIT {SAMPLES}"
+        query = f"SELECT left({bad}::VARCHAR, 400) FROM rows WHERE {bad} IS NOT NULL LIMIT {SAMPLES}"
         return [text for (text,) in connection.execute(query).fetchall()]

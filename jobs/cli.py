@@ -1,4 +1,4 @@
-"""The command line: fanin run, cat, verify, history, show, doctor."""
+"""The command line: fanin run, merge, cat, verify, history, show, doctor."""
 
 import argparse
 import sys
@@ -25,8 +25,18 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("arguments", nargs=argparse.REMAINDER, help="inputs and the job's own options")
     run.set_defaults(command=_run)
 
+    merge = commands.add_parser("merge", help="reduce again: make one output of several of the same job")
+    merge.add_argument("directories", nargs="+", metavar="DIR", help="outputs of runs with --keep-partials")
+    merge.add_argument("-o", "--output-dir", required=True, metavar="DIR")
+    merge.add_argument("--parts", type=int, default=1, metavar="N", help="part files to write (default 1)")
+    merge.add_argument("--memory", metavar="SIZE", help="for DuckDB (default a quarter of the machine)")
+    merge.add_argument("--overwrite", action="store_true", help="replace an existing output directory")
+    merge.set_defaults(command=_merge)
+
     cat = commands.add_parser("cat", help="print the records of output directories")
     cat.add_argument("directories", nargs="+", metavar="DIR")
+    cat.add_argument("--json", action="store_true", help="as one JSON object: keys in keys, then what was measured")
+    cat.add_argument("--column", metavar="NAME", help="with --json: this column alone is told of each group")
     cat.set_defaults(command=_cat)
 
     verify = commands.add_parser("verify", help="check output directories against their manifests")
@@ -68,7 +78,26 @@ def _run(options: argparse.Namespace) -> None:
     job.run()
 
 
+def _merge(options: argparse.Namespace) -> None:
+    from jobs.aggregate import at_least
+    from jobs.database import parse_size
+    from jobs.engines import local, merge
+
+    settings = local.Settings(
+        parts=at_least("--parts", options.parts, 1),
+        memory=options.memory and at_least("--memory", parse_size(options.memory), 64_000_000),
+        overwrite=options.overwrite,
+        arguments=["merge", *options.directories],
+    )
+    merge.run(options.directories, options.output_dir, settings)
+
+
 def _cat(options: argparse.Namespace) -> None:
+    if options.json:
+        from jobs.report import nested
+
+        print(nested(options.directories, options.column))
+        return
     for directory in options.directories:
         for file in resolve([directory]).files:
             for chunk in file.chunks():

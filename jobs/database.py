@@ -14,6 +14,8 @@ from jobs.errors import DeclarationError, FaninError, UsageError
 from jobs.plan import Plan
 from jobs.rowwise import check
 from jobs.text.arrow import BlockStream, StreamFailed
+from jobs.text.formats import MISFIT
+from jobs.text.sources import Reading
 
 UNITS = {"": 1, "B": 1} | {
     name + end: base**power
@@ -62,6 +64,7 @@ def database(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
         "python_enable_replacements": False,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        "enable_progress_bar": False,  # it goes to standard output, among a task's records
     }
     connection = duckdb.connect(":memory:", config=settings)
     try:
@@ -80,6 +83,8 @@ def open_rows(
     """
     connection.register("blocks", BlockStream(texts))
     connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+    if plan.input:
+        connection.execute(f"CREATE VIEW input AS {plan.input.view(plan.on_error)}")
     rows = plan.rows.rstrip().removesuffix(";")
     try:
         check(connection, rows)
@@ -92,30 +97,58 @@ def open_rows(
 
 
 def make_partials(connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]) -> int:
-    """Makes the view `partial` over `rows`; a table, where bad rows are to be counted first. How many these are."""
-    kind = "TEMP TABLE" if plan.bad else "VIEW"
-    connection.execute(f"CREATE {kind} partial AS {stages.partial(plan, types)}")
-    return int(connection.execute(stages.bad_rows()).fetchall()[0][0]) if plan.bad else 0
+    """Makes the view `partial` over `rows`; a table, where it is used more than once. How many bad rows there are."""
+    kind = "TEMP TABLE" if plan.bad or plan.keep_partials else "VIEW"
+    name = "partial" if not plan.bad else '"partial with bad rows"'
+    connection.execute(f"CREATE {kind} {name} AS {stages.partial(plan, types)}")
+    if not plan.bad:
+        return 0
+    connection.execute(f"CREATE VIEW partial AS SELECT * FROM {stages.good(plan, name)}")
+    return int(connection.execute(stages.bad_rows(plan, name)).fetchall()[0][0])
+
+
+def state_types(connection: duckdb.DuckDBPyConnection, source: str = "partial") -> dict[str, str]:
+    """The state columns of the partials that `source` holds, and their types."""
+    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    return {name: type for name, type, *_ in described if name != "key"}
 
 
 def output_columns(
     connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]
 ) -> list[Mapping[str, str]]:
     """Name and type of the columns of a Plan's output.  types: of its rows, as open_rows gives them."""
-    source = f"({stages.partial(plan, types)})"
-    final = stages.final(plan, types, stages.good(source) if plan.bad else source)
+    final = stages.final(plan, types, stages.good(plan, f"({stages.partial(plan, types)})"))
     values = {name: type for name, type, *_ in connection.execute(f"DESCRIBE {final}").fetchall()}
-    return [{"name": name, "type": types.get(name) or values[f"{name} value"]} for name in plan.columns]
+    keys = [{"name": name, "type": types[name]} for name in plan.group_by]
+    return [*keys, *({"name": name, "type": values[f"{name} value"]} for name in plan.columns[len(keys) :])]
 
 
-def explain_failure(error: duckdb.Error | StreamFailed) -> FaninError:
-    """A failure inside DuckDB in the job's terms."""
+def explain_failure(error: duckdb.Error | StreamFailed, plan: Plan, reading: Reading) -> BaseException:
+    """A failure inside DuckDB in the job's terms; a misfit's with its file and line, if `reading` still has it."""
+    if reading.error:
+        return reading.error
     text = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error)).strip()
     if isinstance(error, duckdb.OutOfMemoryException):
         return FaninError(f"not enough memory; raise --memory. DuckDB says: {text}")
     if "No space left on device" in text:
         return FaninError(f"disk full while spilling beside the output; free room there. DuckDB says: {text}")
-    return FaninError(text)
+    return FaninError(_place_of(text, plan, reading) + text)
+
+
+def _place_of(misfit: str, plan: Plan, reading: Reading) -> str:
+    """`file:line: ` of the line that is told as `misfit`, or ''."""
+    if plan.input is None or "in the line " not in misfit:
+        return ""
+    for name, piece in list(reading.recent):
+        with database(Limits(256_000_000, 1)) as connection:
+            connection.register("blocks", BlockStream(lambda: [piece.text]))  # noqa: B023  (read before the next)
+            connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+            told = connection.execute(f"SELECT {MISFIT} FROM ({plan.input.view('tell')})").fetchall()
+        for number, (found,) in enumerate(told):
+            if found is not None and found in misfit:
+                before = piece.text.split("\n", number)[:number]
+                return f"{name}:{piece.line + number + sum(line.count(chr(13)) for line in before)}: "
+    return ""
 
 
 def _place(message: str) -> tuple[str, int | None]:

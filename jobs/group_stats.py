@@ -1,10 +1,10 @@
 """Rows, sum, mean, least, greatest and standard deviation of columns, for each key.
 
-    fanin run group_stats INPUT... -o OUT --key 1 --value 2 [--value 3] [--scale 2]
+    fanin run group_stats INPUT... -o OUT --key city --value population [--scale 2] [--format csv]
 
-Input is tab-separated, as fanin writes it; columns count from 1. Output is the keys, the number of rows, then for each value
-column its sum, mean, least, greatest and the sample's standard deviation, means and deviations rounded to four decimals
-more than `--scale`; nulls (`\\N`) are left out. Held in memory: the distinct keys, then spilled to disk.
+Columns are called by name, where there is a header, or by number, from 1. Output is the keys, the number of rows, then for
+each value column its sum, mean, least, greatest and the sample's standard deviation, means and deviations rounded to four
+decimals more than `--scale`; nulls are left out. Held in memory: the distinct keys, then spilled to disk.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,13 @@ class GroupStats(Sums):
     def measures(self) -> Mapping[str, Measure]:  # type: ignore[override]
         scale, decimals = self.options.scale, self.options.scale + 4
         found: dict[str, Measure] = {"rows": Count()}
-        for n in self.options.value:
-            column = f"value {n}"
+        for name in self.options.value:
             found |= {
-                f"sum {n}": Sum(column, scale),
-                f"mean {n}": Mean(column, scale, decimals=decimals),
-                f"least {n}": Min(column),
-                f"greatest {n}": Max(column),
-                f"deviation {n}": StdDev(column, scale, decimals=decimals),
+                f"sum {name}": Sum(name, scale),
+                f"mean {name}": Mean(name, scale, decimals=decimals),
+                f"least {name}": Min(name),
+                f"greatest {name}": Max(name),
+                f"deviation {name}": StdDev(name, scale, decimals=decimals),
             }
         return found
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from jobs import measures
+from jobs import event_time, measures
 from jobs.errors import DeclarationError
+from jobs.event_time import ENDS, Window
 from jobs.measures import Measure
+from jobs.text import formats
+from jobs.text.formats import Format, OnError
 from jobs.top import TopK
 
 MAX_LINE = 16 << 20
@@ -18,11 +21,15 @@ MAX_LINE = 16 << 20
 class Plan:
     """What to extract from a line and how partial results merge.
 
-    job: the declaring class, as `module:Class`.  rows: SQL over the view lines(line VARCHAR).
+    job: the declaring class, as `module:Class`.
+    rows: SQL over the view lines(line VARCHAR), or over `input`, the columns of the input format.
+    input: the format, if one is declared.  on_error: what a value does that does not fit its column's type.
     group_by: key columns of rows, in output order; none makes one group of everything.
     measures: output column to what is computed for it, in output order, behind the keys.
     bad: the column of rows that says what is wrong with a row, and is null in good ones; '' for none.
+    keeps_bad: whether bad rows count all the same, or are left out.
     max_bad: how many bad rows a run may have: a number, or a share of its lines, as 1%.
+    window: how groups are divided by the time of their rows, if they are.
     then: what is done with finished groups, if anything.  max_line: bytes; a longer line fails the job.  strict: whether invalid UTF-8 does.
     """
 
@@ -30,9 +37,14 @@ class Plan:
     rows: str
     group_by: tuple[str, ...]
     measures: Mapping[str, Measure]
+    input: Format | None = None
+    on_error: OnError = "fail"
     bad: str = ""
+    keeps_bad: bool = False
     max_bad: str = "1%"
+    window: Window | None = None
     then: TopK | None = None
+    keep_partials: bool = False
     max_line: int = MAX_LINE
     strict: bool = False
 
@@ -50,15 +62,30 @@ class Plan:
         twice = sorted({column for column in self.columns if self.columns.count(column) > 1})
         if twice:
             raise DeclarationError("measures", f"two columns of the output have the name {twice[0]!r}")
-        if self.bad and not self.group_by:
-            raise DeclarationError("bad", "rows can be bad only in a job with group_by")
+        if self.table and len(self.measures) > 1:
+            raise DeclarationError(
+                "measures", f"{self.table[0]} makes several records of a group, so it must be the only measure"
+            )
+        if self.then and self.table:
+            raise DeclarationError("then", f"TopK of {self.table[0]}, which makes several records of a group")
         if self.then:
             self.then.check(self.group_by, self.measures)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of a record: keys, then measures."""
-        return (*self.group_by, *self.measures)
+        """The columns of a record: keys, the window's ends, then measures."""
+        found = self.table[1].fields if self.table else self.measures
+        return (*self.group_by, *(ENDS if self.window else ()), *found)
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether bad rows are left out."""
+        return bool(self.bad) and not self.keeps_bad
+
+    @property
+    def table(self) -> tuple[str, Measure] | None:
+        """The measure, and its name, that makes several records of a group, if there is one."""
+        return next(((name, measure) for name, measure in self.measures.items() if measure.fields), None)
 
     def to_dict(self) -> dict[str, Any]:
         """This plan as JSON values."""
@@ -67,9 +94,14 @@ class Plan:
             "rows": self.rows,
             "group_by": list(self.group_by),
             "measures": {name: measures.to_json(measure) for name, measure in self.measures.items()},
+            "input": self.input.to_json() if self.input else None,
+            "on_error": self.on_error,
             "bad": self.bad,
+            "keeps_bad": self.keeps_bad,
             "max_bad": self.max_bad,
+            "window": self.window.to_json() if self.window else None,
             "then": self.then.to_json() if self.then else None,
+            "keep_partials": self.keep_partials,
             "max_line": self.max_line,
             "strict": self.strict,
         }
@@ -79,8 +111,15 @@ class Plan:
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":
-        value = json.loads(text)
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "Plan":
+        """The plan that `to_dict` told; UsageError if it names a measure that is none."""
+        value = dict(told)
         value["group_by"] = tuple(value["group_by"])
         value["measures"] = {name: measures.from_json(part) for name, part in value["measures"].items()}
+        value["input"] = formats.from_json(value["input"])
+        value["window"] = event_time.from_json(value["window"])
         value["then"] = TopK(**value["then"]) if value["then"] else None
         return cls(**value)

@@ -3,21 +3,20 @@
     fanin run top_pages access.log -o OUT [-n 5] [--by uri] [--format combined]
 
 Input is an access log in the format `common`, `combined` or one written as nginx's log_format; lines that do not
-fit it are bad rows. Output is `page<TAB>count`, the most popular first, ties by the page's bytes. Held in memory: the distinct pages,
-then spilled to disk.
+fit it are left out, and counted. Output is `page<TAB>count`, the most popular first, ties by the page's bytes. Held in
+memory: the distinct pages, then spilled to disk.
 """
 
-from jobs import AggregateJob, Count, TopK
-from jobs.sql import identifier
-from jobs.text.log_format import fields
+from collections.abc import Sequence
+
+from jobs import AggregateJob, Count, Log, TopK
 
 
 class TopPages(AggregateJob):
     """The most popular pages of access logs."""
 
-    group_by = ["page"]
     measures = {"count": Count()}
-    bad = "misfit"
+    on_error = "skip"
 
     def configure_args(self) -> None:
         super().configure_args()
@@ -28,10 +27,12 @@ class TopPages(AggregateJob):
         add("-n", type=int, default=5, metavar="N", help="how many pages (default 5)")
 
     @property
-    def rows(self) -> str:  # type: ignore[override]
-        page = f"f.{identifier(self.options.by)}"
-        parsed = f"SELECT line, unnest([{fields(self.options.format, only=[self.options.by])}]) AS f FROM lines"
-        return f"SELECT {page} AS page, CASE WHEN {page} IS NULL THEN line END AS misfit FROM ({parsed})"
+    def input(self) -> Log:  # type: ignore[override]
+        return Log({self.options.by: "text"}, self.options.format)
+
+    @property
+    def group_by(self) -> Sequence[str]:  # type: ignore[override]
+        return [self.options.by]
 
     @property
     def then(self) -> TopK:  # type: ignore[override]

@@ -41,11 +41,11 @@ def test_statistics() -> None:
 
 
 @pytest.mark.parametrize(("options", "why"), [
-    (["--value", "3"], "there is no column 3 in the line Seattle\t4000000"),
-    (["--value", "1"], "value 1: Seattle is not a number, in the line Seattle\t4000000"),
-    (["--value", "0"], "column 0: columns count from 1"),
-    (["--value", "2", "--scale", "-1"], "scale is -1"),
-    ([], "nothing to compute"),
+    (["--value", "3"], "-:1: column '3': there is none, in the line Seattle\t4000000"),
+    (["--value", "1"], "-:1: column '1': Seattle is not an integer, in the line Seattle\t4000000"),
+    (["--value", "0"], "column '0': without a header columns are called by their number, from 1"),
+    (["--value", "2", "--scale", "-1"], "column '2': 'decimal(-1)' is no type of a column"),
+    ([], "tsv: no columns; name those that are wanted"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(options: list[str], why: str) -> None:
     refused = command.run("run", "sums", "-", *options, input=TOWNS)

@@ -9,7 +9,7 @@ from typing import Any
 from jobs.plan import Plan
 from jobs.storage.base import base_name
 from jobs.storage.inputs import Inputs
-from jobs.storage.manifest import File, Input, Manifest, Origin, digest
+from jobs.storage.manifest import NO_PARTIALS, File, Input, Manifest, Origin, Partials, digest
 from jobs.storage.places import absolute
 
 
@@ -21,6 +21,7 @@ def describe(
     columns: list[Mapping[str, str]],
     counters: Mapping[str, int],
     samples: list[str],
+    partials: Partials = NO_PARTIALS,
     files: list[File],
     started: str,
     seconds: float,
@@ -34,6 +35,7 @@ def describe(
         plan=plan.to_dict(),
         signature=signature(plan, len(files), inputs),
         files=files,
+        partials=partials,
         columns=columns,
         encoding="copy-text",
         order=[] if plan.then else keys,
@@ -71,6 +73,7 @@ def describe_steps(
         plan=plan,
         signature=digest({"plan": plan, "parts": len(files), **_sources(inputs)}),
         files=files,
+        partials=NO_PARTIALS,
         columns=[],
         encoding="lines",
         order=[],

@@ -5,23 +5,36 @@ files ── blocks ──> DuckDB: lines, rows, partial, final, records ──>
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 
 import duckdb
 
 from jobs import stages
 from jobs.bad_rows import refuse_too_many
-from jobs.database import Limits, database, default_memory, explain_failure, make_partials, open_rows, output_columns
+from jobs.database import (
+    Limits,
+    database,
+    default_memory,
+    explain_failure,
+    make_partials,
+    open_rows,
+    output_columns,
+    state_types,
+)
 from jobs.engines.describe import describe
 from jobs.engines.progress import Progress
 from jobs.plan import Plan
 from jobs.storage.base import writing_failed
 from jobs.storage.inputs import InputFile, Inputs
+from jobs.storage.local import STDIN
+from jobs.storage.manifest import NO_PARTIALS, Partials
 from jobs.storage.output import Output, PartWriter
 from jobs.text.arrow import Streamable, StreamFailed, records
-from jobs.text.sources import Reading
+from jobs.text.formats import Head
+from jobs.text.sources import Reading, peeked
 
 
 @dataclass(frozen=True)
@@ -47,25 +60,28 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
     Raises FaninError, and leaves nothing, when anything fails.
     """
     parts = 1 if plan.then else settings.parts
-    threads = settings.threads or len(os.sched_getaffinity(0))
+    threads = _threads(settings)
     progress = Progress(_total(inputs.files), settings.quiet)
-    reading = Reading(plan.max_line, plan.strict, _readers(threads, inputs.files), progress)
+    plan = bound(plan, inputs)
+    reading = Reading(plan.max_line, plan.strict, _readers(threads, inputs.files), progress, plan.input)
     try:
         with Output(path, settings.overwrite) as output:
-            limits = Limits(settings.memory or default_memory(), threads, output.spill)
-            with database(limits) as connection:
+            with database(limits_of(settings, output)) as connection:
                 types = open_rows(connection, plan, lambda: reading.texts(inputs.files))
                 columns = output_columns(connection, plan, types)
                 bad = make_partials(connection, plan, types)
                 samples = refuse_too_many(plan, inputs.files, bad, reading.counters["lines"])
-                _write(output, connection.sql(query(plan, types, parts)), parts, progress)
+                partials = (
+                    Partials(output.partials, state_types(connection), types) if plan.keep_partials else NO_PARTIALS
+                )
+                write(connection, output, plan, types, parts, progress)
             counters = reading.counters + Counter(records=output.records, bad_rows=bad)
             output.publish(partial(
                 describe, plan, inputs, arguments=settings.arguments, columns=columns, counters=counters,
-                samples=samples,
+                samples=samples, partials=partials,
             ))  # fmt: skip
     except (duckdb.Error, StreamFailed) as error:
-        raise reading.error or explain_failure(error) from error
+        raise explain_failure(error, plan, reading) from error
     except OSError as error:
         raise writing_failed(path, error) from error
     finally:
@@ -73,31 +89,71 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
     return counters
 
 
-def query(plan: Plan, types: dict[str, str], parts: int) -> str:
+def bound(plan: Plan, inputs: Inputs) -> Plan:
+    """`plan` with an input format that knows the header of its files; UsageError if it does not fit, or they differ."""
+    if plan.input is None or not plan.input.unbound:
+        return plan
+    columns = {path: [column["name"] for column in manifest.columns] for path, manifest in inputs.manifests.items()}
+    reading = Reading(plan.max_line, plan.strict)
+
+    def head(file: InputFile) -> Head:
+        known = columns.get(file.name.rpartition("/")[0]) if file.listed else None
+        return Head(file.name, peeked(2) if file.name == STDIN else reading.head(file, lines=2), known)
+
+    with ThreadPoolExecutor(8) as pool:
+        heads = [head for head in pool.map(head, inputs.files) if head.lines]
+    return replace(plan, input=plan.input.bind(heads))
+
+
+def limits_of(settings: Settings, output: Output) -> Limits:
+    """What DuckDB may use in a run that writes `output`."""
+    return Limits(settings.memory or default_memory(), _threads(settings), output.spill)
+
+
+def query(plan: Plan, types: Mapping[str, str], parts: int) -> str:
     """What is made of the view `partial`: one process's partials are whole, there is nothing to merge."""
-    source = stages.good() if plan.bad else "partial"
-    return f"WITH final AS (\n{stages.final(plan, types, source)}\n)\n{stages.records(plan, parts)}"
+    return f"WITH final AS (\n{stages.final(plan, types)}\n)\n{stages.records(plan, parts)}"
 
 
-def _write(output: Output, result: Streamable, parts: int, progress: Progress) -> None:
+def write(
+    connection: duckdb.DuckDBPyConnection,
+    output: Output,
+    plan: Plan,
+    types: Mapping[str, str],
+    parts: int,
+    progress: Progress | None = None,
+) -> None:
+    """Writes the records of `partial`, whole states, and these themselves if they are to be kept."""
+    _write(connection.sql(query(plan, types, parts)), output.part, parts, progress)
+    if plan.keep_partials:
+        _write(connection.sql(stages.kept(state_types(connection), parts)), output.partial, parts, progress)
+
+
+def _write(result: Streamable, part: Callable[[int], PartWriter], parts: int, progress: Progress | None) -> None:
     """Writes the records of `result`, which come by part, to one file a part, empty where there are none."""
-    writer = output.part(0)
-    current = 0
-    for part, count, data in records(result):
-        progress.say("writing")
-        writer, current = _go_on(output, writer, current, part)
+    writer, current = part(0), 0
+    for number, count, data in records(result):
+        if progress:
+            progress.say("writing")
+        writer, current = _go_on(part, writer, current, number)
         writer.write(data, count)
-    writer, _ = _go_on(output, writer, current, parts - 1)
+    writer, _ = _go_on(part, writer, current, parts - 1)
     writer.close()
 
 
-def _go_on(output: Output, writer: PartWriter, current: int, part: int) -> tuple[PartWriter, int]:
-    """The writer of `part`, at or behind the current one; parts in between are empty files."""
-    while current < part:
+def _go_on(
+    part: Callable[[int], PartWriter], writer: PartWriter, current: int, number: int
+) -> tuple[PartWriter, int]:
+    """The writer of part `number`, at or behind the current one; parts in between are empty files."""
+    while current < number:
         writer.close()
         current += 1
-        writer = output.part(current)
+        writer = part(current)
     return writer, current
+
+
+def _threads(settings: Settings) -> int:
+    return settings.threads or len(os.sched_getaffinity(0))
 
 
 def _total(files: Sequence[InputFile]) -> int | None:

@@ -1,11 +1,13 @@
 """Measures: what is computed for each group of rows."""
 
 from jobs.measures.counts import Count, CountDistinct
-from jobs.measures.extremes import First, Last, Max, Min
+from jobs.measures.extremes import First, Last, Max, Min, Span
+from jobs.measures.histogram import WeightedHistogram
+from jobs.measures.listed import InOrder
 from jobs.measures.measure import Measure, Rows, State, from_json, to_json
 from jobs.measures.moments import Mean, StdDev, Sum, Variance
 
 __all__ = [
-    "Count", "CountDistinct", "First", "Last", "Max", "Mean", "Measure", "Min", "Rows", "State", "StdDev", "Sum",
-    "Variance", "from_json", "to_json",
+    "Count", "CountDistinct", "First", "InOrder", "Last", "Max", "Mean", "Measure", "Min", "Rows", "Span", "State", "StdDev", "Sum",
+    "Variance", "WeightedHistogram", "from_json", "to_json",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ class _Extreme(Measure):
     which: ClassVar[str]
 
     def partial(self, rows: Rows) -> dict[str, str]:
-        return {"value": f"{self.which}({_comparable(self.column, rows.type_of(self.column), type(self).__name__)})"}
+        return {"value": f"{self.which}({comparable(self.column, rows.type_of(self.column), type(self).__name__)})"}
 
     def merge(self, state: State) -> dict[str, str]:
         return {"value": f"{self.which}({state['value']})"}
@@ -41,6 +41,28 @@ class Max(_Extreme):
 
 
 @dataclass(frozen=True)
+class Span(Measure):
+    """The greatest value of a column less the least: of numbers; of times in seconds, to the microsecond."""
+
+    column: str
+
+    def partial(self, rows: Rows) -> dict[str, str]:
+        type = rows.type_of(self.column)
+        if type not in (*numbers.INTEGERS, "TIMESTAMP") and not type.startswith("DECIMAL("):
+            raise UsageError(f"Span: the column {self.column!r} is {type}, neither an exact number nor a TIMESTAMP")
+        value = identifier(self.column)
+        if type == "TIMESTAMP":
+            value = numbers.decimal(f"epoch_us({value})", 6)
+        return {"least": f"min({value})", "greatest": f"max({value})"}
+
+    def merge(self, state: State) -> dict[str, str]:
+        return {"least": f"min({state['least']})", "greatest": f"max({state['greatest']})"}
+
+    def final(self, state: State) -> str:
+        return f"{state['greatest']} - {state['least']}"
+
+
+@dataclass(frozen=True)
 class _End(Measure):
     column: str
     by: str
@@ -48,8 +70,8 @@ class _End(Measure):
 
     def partial(self, rows: Rows) -> dict[str, str]:
         name = type(self).__name__
-        value = _comparable(self.column, rows.type_of(self.column), name)
-        return self._ends(_comparable(self.by, rows.type_of(self.by), name), value)
+        value = comparable(self.column, rows.type_of(self.column), name)
+        return self._ends(comparable(self.by, rows.type_of(self.by), name), value)
 
     def merge(self, state: State) -> dict[str, str]:
         return self._ends(state["by"], state["value"])
@@ -82,7 +104,7 @@ class Last(_End):
     which: ClassVar[str] = "max"
 
 
-def _comparable(column: str, type: str, measure: str) -> str:
+def comparable(column: str, type: str, measure: str) -> str:
     """SQL for a value whose equals are written the same and whose order is that of its kind."""
     name = identifier(column)
     if type in numbers.FLOATS:

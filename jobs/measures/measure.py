@@ -69,6 +69,14 @@ class Measure(ABC):
     exact: ClassVar[bool] = True
     """Whether the value is exact, and so the same on every engine and for every way to split and merge."""
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The output's columns, if a group has a record for each of its states; they come in the order of the step `order`.
+
+        `final` is then a STRUCT of them, of one state; window functions over `one_group` see the others.
+        """
+        return ()
+
     def within(self, rows: Rows) -> dict[str, str]:
         """Name to SQL expression over rows, of what tells this measure's states apart inside a group."""
         del rows
@@ -99,10 +107,10 @@ def to_json(measure: Measure) -> dict[str, Any]:
 
 
 def from_json(value: Mapping[str, Any]) -> Measure:
-    """The measure that `to_json` wrote; anything that names no Measure class is refused."""
+    """The measure that `to_json` wrote; anything that names no Measure class of ours is refused, and nothing else imported."""
     fields = dict(value)
     module, _, name = str(fields.pop("measure", "")).partition(":")
-    kind = getattr(import_module(module), name, None) if module and name else None
+    kind = getattr(import_module(module), name, None) if module.startswith("jobs.measures.") and name else None
     if not (isinstance(kind, type) and issubclass(kind, Measure)):
         raise UsageError(f"{value.get('measure')!r} is no measure class")
     return kind(**fields)

@@ -80,16 +80,9 @@ class Mean(_OfNumbers):
         return {name: f"sum({column})" for name, column in state.items()}
 
     def steps(self, state: State) -> dict[str, str]:
-        power = f"{10 ** (self.decimals - self.scale)}::HUGEINT"
-        return {
-            "of": f"nullif({state['n']}, 0)",
-            "units": numbers.units(state["sum"]),
-            "whole": f"abs({state['units']}) // {state['of']}",
-            "part": f"(abs({state['units']}) % {state['of']}) * {power}",
-            "digits": f"{state['whole']} * {power} + {state['part']} // {state['of']}",
-            "rest": f"{state['part']} % {state['of']}",
-            "mean": f"sign({state['units']})::HUGEINT * ({numbers.rounded(state['digits'], state['rest'], state['of'])})",
-        }
+        units, of = numbers.units(state["sum"]), f"nullif({state['n']}, 0)"
+        power = 10 ** (self.decimals - self.scale)
+        return {"of": of, "units": units, **quotient(state, "mean", state["units"], state["of"], power)}
 
     def final(self, state: State) -> str:
         return numbers.decimal(state["mean"], self.decimals)
@@ -193,6 +186,18 @@ class StdDev(_Spread):
     @property
     def _powers(self) -> int:
         return 2 * (self.decimals - self.scale)
+
+
+def quotient(state: State, name: str, dividend: str, divisor: str, power: int) -> dict[str, str]:
+    """Steps to the step `name`: dividend * power / divisor, rounded half to even.  Both: HUGEINT columns, divisor > 0 or NULL."""
+    whole, part, digits, rest = (state[f"{name} {step}"] for step in ("whole", "part", "digits", "rest"))
+    return {
+        f"{name} whole": f"abs({dividend}) // {divisor}",
+        f"{name} part": f"(abs({dividend}) % {divisor}) * {power}::HUGEINT",
+        f"{name} digits": f"{whole} * {power}::HUGEINT + {part} // {divisor}",
+        f"{name} rest": f"{part} % {divisor}",
+        name: f"sign({dividend})::HUGEINT * ({numbers.rounded(digits, rest, divisor)})",
+    }
 
 
 def _check_decimals(name: str, decimals: int, least: int, most: int) -> None:

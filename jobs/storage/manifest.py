@@ -14,6 +14,8 @@ from typing import Any, get_args, get_origin
 from jobs.errors import FaninError
 
 VERSION = 1
+PARTIAL = "_partial-"  # hidden from whoever reads the records
+TYPE = re.compile(r"[A-Z][A-Z0-9_ ]*(\([0-9]+(, ?[0-9]+)?\))?(\[\])*")
 LIMIT = 256 << 20  # bytes of the largest manifest read
 
 
@@ -46,6 +48,21 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Partials:
+    """The groups' states, kept to be merged with others'.  files: of lines of a key and its states, by part.
+
+    states: their columns behind the key, name to DuckDB type.  rows: those of the job's rows.  All empty where none are kept.
+    """
+
+    files: list[File]
+    states: Mapping[str, str]
+    rows: Mapping[str, str]
+
+
+NO_PARTIALS = Partials([], {}, {})
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a directory's manifest says; see the module."""
 
@@ -55,6 +72,7 @@ class Manifest:
     plan: Mapping[str, Any]
     signature: str
     files: list[File]
+    partials: Partials
     columns: list[Mapping[str, str]]
     encoding: str
     order: list[str]
@@ -65,6 +83,11 @@ class Manifest:
     origins: list[Origin]
     started: str
     seconds: float
+
+    @property
+    def all_files(self) -> list[File]:
+        """The data files, and those of partial states."""
+        return [*self.files, *self.partials.files]
 
     @property
     def digest(self) -> str:
@@ -94,10 +117,14 @@ class Manifest:
 
     def _check_files(self) -> None:
         seen: set[str] = set()
-        for file in self.files:
-            if not file.name or file.name[0] in "._" or re.search(r"[/\\\0-\x1f]", file.name) or file.name in seen:
+        for file in self.all_files:
+            plain = file.name.removeprefix(PARTIAL) if file in self.partials.files else file.name
+            if not plain or plain[0] in "._" or re.search(r"[/\\\0-\x1f]", plain) or file.name in seen:
                 raise ValueError(f"it names a file {file.name!r}, which is no plain name of its own directory")
             seen.add(file.name)
+        for type in (*self.partials.states.values(), *self.partials.rows.values()):
+            if not TYPE.fullmatch(type):
+                raise ValueError(f"it has {type!r:.40} for a type")
 
 
 def digest(value: Any) -> str:

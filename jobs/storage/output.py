@@ -15,12 +15,17 @@ import crc32c
 
 from jobs.errors import FaninError
 from jobs.storage.base import Attempt, Entry, Storage, Writer, base_name
-from jobs.storage.manifest import File, Manifest
+from jobs.storage.manifest import PARTIAL, File, Manifest
 from jobs.storage.places import storage_of
 from jobs.storage.scratch import scratch
 
 READERS = 4  # of parts that another program has written
 CHUNK = 4 << 20
+
+
+def partial_name(part: int) -> str:
+    """The name of the partial states of the groups of part `part`."""
+    return f"{PARTIAL}{part:05d}"
 
 
 def part_name(part: int) -> str:
@@ -43,6 +48,8 @@ class Output:
         self._clock = time.monotonic()
         self._attempt: Attempt = storage_of(path).begin(self.path, overwrite)
         self._files: list[File] = []
+        self.partials: list[File] = []
+        """The files of partial states that are done."""
         self._exit = ExitStack()
         self._exit.callback(self._attempt.abandon)
         self.spill = Path(self._attempt.spill) if self._attempt.spill else self._exit.enter_context(scratch())
@@ -60,6 +67,11 @@ class Output:
         """The file of part `number`, to be written and closed."""
         name, writer = self._attempt.create(part_name(number))
         return PartWriter(name, number, writer, self._files.append)
+
+    def partial(self, number: int) -> "PartWriter":
+        """The file of the partial states of part `number`, to be written and closed."""
+        name, writer = self._attempt.create(partial_name(number))
+        return PartWriter(name, number, writer, self.partials.append)
 
     def hand_over(self) -> str:
         """A folder of the attempt that is not there yet, for another program, Hadoop, to make and fill with parts."""

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from jobs.errors import FaninError, UsageError
 from jobs.storage.base import MANIFEST, MARKER, SUCCESS, Attempt, Entry, Writer, base_name, join, refuse_existing
-from jobs.storage.manifest import Manifest
+from jobs.storage.manifest import PARTIAL, Manifest
 from jobs.storage.owners import is_dead, new_tag
 
 RANGE = 8 << 20  # bytes of one GET
@@ -287,7 +287,7 @@ class S3Attempt:
             raise UsageError(f"{self._output}: another run has published it")
         self._made = []
         self._storage.put(join(self._output, SUCCESS), b"")
-        replaced = [join(self._output, file.name) for file in self._old.files] if self._old else []
+        replaced = [join(self._output, file.name) for file in self._old.all_files] if self._old else []
         self._storage.remove([self._marker, *replaced])
 
     def _commit(self, manifest: bytes) -> bool:
@@ -316,13 +316,13 @@ class S3Attempt:
         tags = {path: base_name(path).removeprefix(MARKER).rpartition("-") for path in markers}
         dead = [path for path, (tag, _, _) in tags.items() if is_dead(tag)]
         alive = {short for path, (_, _, short) in tags.items() if path not in dead}
-        listed = {file.name for file in self._old.files} if self._old else set()
+        listed = {file.name for file in self._old.all_files} if self._old else set()
         left, leftovers = [], []
         for entry in there:
             own = OWN_NAME.fullmatch(base_name(entry.path))
             if entry.path in tags or (own and own["short"] in alive):
                 continue
-            if own and own["part"].startswith("part-") and own[0] not in listed:
+            if own and own["part"].startswith(("part-", PARTIAL)) and own[0] not in listed:
                 leftovers.append(entry.path)
             else:
                 left.append(entry)

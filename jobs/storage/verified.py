@@ -11,15 +11,19 @@ from jobs.storage.base import MANIFEST, Entry, Storage, base_name, join
 from jobs.storage.manifest import LIMIT, File, Manifest
 
 
-def published(storage: Storage, directory: str, inside: list[Entry]) -> tuple[Manifest, list[Entry]]:
+def published(
+    storage: Storage, directory: str, inside: list[Entry], partials: bool = False
+) -> tuple[Manifest, list[Entry]]:
     """The manifest of `directory`, which holds `inside`, and the entry of each file that it lists, in order.
+
+    partials: the files of partial states, not those of records.
 
     Raises FaninError, naming it, for a file that is missing, of another size, a link, or not listed.
     """
     manifest = Manifest.from_json(storage.read(join(directory, MANIFEST), LIMIT) or b"", directory)
     there = {base_name(entry.path): entry for entry in inside}
     entries = []
-    for file in manifest.files:
+    for file in manifest.all_files:
         entry = there.pop(file.name, None)
         if entry is None:
             raise FaninError(f"{directory}: {file.name} is missing, which its manifest lists")
@@ -27,7 +31,8 @@ def published(storage: Storage, directory: str, inside: list[Entry]) -> tuple[Ma
             raise FaninError(f"{entry.path}: is a folder or a link, where the manifest lists a file")
         if entry.size != file.size:
             raise FaninError(f"{entry.path}: has {entry.size} bytes, where the manifest lists {file.size}")
-        entries.append(entry)
+        if (file in manifest.partials.files) == partials:
+            entries.append(entry)
     # On S3 the objects of other attempts lie beside; elsewhere whatever the manifest does not list is foreign.
     if not directory.startswith("s3://"):
         for name in there:

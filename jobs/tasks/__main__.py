@@ -33,13 +33,17 @@ def split_name(said: Mapping[str, str]) -> str:
     file = said.get("mapreduce_map_input_file") or "standard input"
     if "Combine" in said.get("mapred_input_format_class", ""):
         return f"{file}, or a small file read with it"
-    start = said.get("mapreduce_map_input_start") or "0"
-    return file if start == "0" else f"{file}, behind byte {start}"
+    return file if at_start(said) else f"{file}, behind byte {said['mapreduce_map_input_start']}"
+
+
+def at_start(said: Mapping[str, str]) -> bool:
+    """Whether a map task reads from byte 0 of its file, where a header stands."""
+    return (said.get("mapreduce_map_input_start") or "0") == "0"
 
 
 def main(kind: str, file: str) -> None:
     plan = Plan.from_json(Path(file).read_text())
-    streams = run.Streams(sys.stdin.buffer, split_name(os.environ), sys.stdout.buffer)
+    streams = run.Streams(sys.stdin.buffer, split_name(os.environ), sys.stdout.buffer, at_start(os.environ))
     {"map": run.map, "reduce": run.reduce}[kind](plan, streams, budget(kind))
 
 

@@ -15,20 +15,21 @@ from typing import IO
 import duckdb
 
 from jobs import stages
-from jobs.database import Limits, database, explain_failure, make_partials, open_rows
+from jobs.database import Limits, database, explain_failure, make_partials, open_rows, state_types
 from jobs.plan import Plan
 from jobs.tasks.reporter import Reporter
 from jobs.text.arrow import StreamFailed, records
-from jobs.text.sources import Reading
+from jobs.text.sources import Reading, Shape
 
 
 @dataclass(frozen=True)
 class Streams:
-    """A task's lines: where they come from, by what name in errors, and where they go."""
+    """A task's lines: where they come from, by what name in errors, and where they go.  start: from a file's byte 0."""
 
     source: IO[bytes]
     name: str
     target: IO[bytes]
+    start: bool = True
 
 
 def map(plan: Plan, streams: Streams, memory: int) -> None:
@@ -36,47 +37,42 @@ def map(plan: Plan, streams: Streams, memory: int) -> None:
 
     memory: DuckDB's bytes; more spills to the current directory.
     """
-    with _task(plan, streams, memory) as (connection, types, reporter):
+    with _task(plan, streams, memory, plan.input) as (connection, types, reporter):
         if bad := make_partials(connection, plan, types):
             reporter.count("bad_rows", bad)
-        source = stages.good() if plan.bad else "partial"
-        _write(connection, stages.shuffled(_states(connection, source), source), streams)
+        _write(connection, stages.shuffled(state_types(connection)), streams)
 
 
 def reduce(plan: Plan, streams: Streams, memory: int) -> None:
-    """Writes the records of the groups whose partials are the source's lines; none for no line."""
-    with _task(plan, streams, memory) as (connection, types, _):
-        partial = f"({stages.partial(plan, types)})"
-        states = _states(connection, stages.good(partial) if plan.bad else partial)
-        whole = (
+    """Writes the records, or the states that are to be kept, of the groups whose partials are the source's lines."""
+    with _task(plan, streams, memory, None) as (connection, types, _):
+        states = state_types(connection, stages.good(plan, f"({stages.partial(plan, types)})"))
+        merged = (
             f"WITH unshuffled AS (\n{stages.unshuffled(len(plan.group_by), states)}\n),\n"
-            f"merged AS (\n{stages.merge(plan, types)}\n),\n"
-            f"final AS (\n{stages.final(plan, types, 'merged')}\n)\n{stages.records(plan, 1)}"
+            f"merged AS (\n{stages.merge(plan, types)}\n)"
         )
-        _write(connection, whole, streams)
+        finished = f",\nfinal AS (\n{stages.final(plan, types, 'merged')}\n)\n{stages.records(plan, 1)}"
+        kept = f"\n{stages.kept(states, 1, 'merged')}"  # the driver finishes them
+        _write(connection, merged + (kept if plan.keep_partials else finished), streams)
 
 
 @contextmanager
 def _task(
-    plan: Plan, streams: Streams, memory: int
+    plan: Plan, streams: Streams, memory: int, shape: Shape | None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, str], Reporter]]:
     """A DuckDB of one thread with the views lines and rows over the source, and the types of rows."""
-    reading = Reading(plan.max_line, plan.strict)
+    reading = Reading(plan.max_line, plan.strict, shape=shape)
     with Reporter() as reporter, tempfile.TemporaryDirectory(prefix="spill-", dir=os.curdir) as spill:
         try:
             with database(Limits(memory, 1, Path(spill))) as connection:
-                types = open_rows(connection, plan, lambda: reading.lines(streams.source, streams.name))
+                types = open_rows(
+                    connection, plan, lambda: reading.lines(streams.source, streams.name, streams.start)
+                )
                 yield connection, types, reporter
         except (duckdb.Error, StreamFailed) as error:
-            raise reading.error or explain_failure(error) from error
+            raise explain_failure(error, plan, reading) from error
         if reading.counters["invalid_utf8"]:
             reporter.count("invalid_utf8", reading.counters["invalid_utf8"])
-
-
-def _states(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, str]:
-    """The state columns of the partials that `source` holds, and their types."""
-    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-    return {name: type for name, type, *_ in described if name != "key"}
 
 
 def _write(connection: duckdb.DuckDBPyConnection, sql: str, streams: Streams) -> None:

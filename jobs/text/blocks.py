@@ -10,6 +10,7 @@ was read waits too: its \\n may be still to come. A UTF-8 byte order mark at byt
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jobs.errors import FaninError
 
@@ -25,6 +26,19 @@ class Block:
     name: str
     start: int
     data: bytes
+
+
+class Piece(NamedTuple):
+    """Text of whole lines of a file.  line: the number of the first one, from 1.
+
+    bytes: what it was in the file.  read: bytes taken from the file for it.  replaced: sequences that were no UTF-8.
+    """
+
+    text: str
+    bytes: int
+    read: int
+    replaced: int
+    line: int
 
 
 def blocks(read: Callable[[int], bytes], name: str, max_line: int, bom: bool = True) -> Iterator[Block]:

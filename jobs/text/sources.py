@@ -1,17 +1,21 @@
 """The text of many files as one stream of blocks, read side by side where there are cores for it."""
 
 import queue
+import re
+import sys
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, NamedTuple, Protocol, TypeVar
+from typing import IO, Protocol, TypeVar
 
-from jobs.text.blocks import blocks, decode
+from jobs.errors import UsageError
+from jobs.text.blocks import BOM, Piece, blocks, decode
 from jobs.text.compression import decompressed
 
 T = TypeVar("T")
+RECENT = 16  # pieces of about 1 MiB; as many as may be under way
 
 
 class Source(Protocol):
@@ -22,13 +26,10 @@ class Source(Protocol):
     def open(self) -> IO[bytes]: ...
 
 
-class Piece(NamedTuple):
-    """A block's text; the bytes it was, those read from the file for it, and the sequences replaced in it."""
+class Shape(Protocol):
+    """What makes blocks of records of a file's blocks of lines; see jobs.text.formats.Format.reshape."""
 
-    text: str
-    bytes: int
-    read: int
-    replaced: int
+    def reshape(self, pieces: Iterator[Piece], name: str, start: bool, whole: bool) -> Iterator[Piece]: ...
 
 
 @dataclass
@@ -37,48 +38,81 @@ class Reading:
 
     counters: `lines`; `bytes` of text; `read`, bytes taken from files; `invalid_utf8`, sequences replaced by U+FFFD.
     progress: called after each block.  error: what stopped the reading, which DuckDB would only quote.
+    shape: how lines become records, if they are not them.  recent: the last pieces, by file, to find a line in.
     """
 
     max_line: int
     strict: bool
     readers: int = 1
     progress: Callable[[Counter[str]], None] = lambda _: None
+    shape: Shape | None = None
     counters: Counter[str] = field(default_factory=Counter)
     error: BaseException | None = None
+    recent: deque[tuple[str, Piece]] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def texts(self, sources: Iterable[Source]) -> Iterator[str]:
         """The text of every block of all sources; their order is that of the sources with one reader only."""
-        streams = [partial(self._pieces, source) for source in sources]
+        streams = [partial(self._named, source) for source in sources]
         in_turn = (piece for stream in streams for piece in stream())
         return self._counted(in_turn if self.readers == 1 else side_by_side(streams, self.readers))
 
-    def lines(self, stream: IO[bytes], name: str) -> Iterator[str]:
-        """The text of every block of lines that Hadoop has already read out of a file."""
-        return self._counted(
-            Piece(text, len(block.data), len(block.data), replaced)
+    def lines(self, stream: IO[bytes], name: str, start: bool) -> Iterator[str]:
+        """The text of every block of lines that Hadoop has already read out of a file.  start: from its byte 0."""
+        pieces = self._numbered(
+            (*decode(block, self.strict), len(block.data), len(block.data))
             for block in blocks(stream.read, name, self.max_line, bom=False)
-            for text, replaced in [decode(block, self.strict)]
         )
+        return self._counted((name, piece) for piece in self._shaped(pieces, name, start, whole=False))
 
-    def _counted(self, pieces: Iterable[Piece]) -> Iterator[str]:
+    def head(self, source: Source, lines: int) -> list[str]:
+        """The first lines of a source, fewer if its first block has fewer."""
+        with decompressed(source.open(), source.name) as stream:
+            for block in blocks(stream.read, source.name, self.max_line):
+                return decode(block, self.strict)[0].split("\n", lines)[:lines]
+        return []
+
+    def _counted(self, pieces: Iterable[tuple[str, Piece]]) -> Iterator[str]:
         try:
-            for piece in pieces:
+            for name, piece in pieces:
                 lines = piece.text.count("\n") + 1
                 self.counters.update(lines=lines, bytes=piece.bytes, read=piece.read, invalid_utf8=piece.replaced)
                 self.progress(self.counters)
+                self.recent.append((name, piece))
                 yield piece.text
         except (Exception, KeyboardInterrupt) as error:
             self.error = error
             raise
 
-    def _pieces(self, source: Source) -> Iterator[Piece]:
+    def _named(self, source: Source) -> Iterator[tuple[str, Piece]]:
+        pieces = self._numbered(self._decoded(source))
+        yield from ((source.name, piece) for piece in self._shaped(pieces, source.name, start=True, whole=True))
+
+    def _decoded(self, source: Source) -> Iterator[tuple[str, int, int, int]]:
+        """For each block its text, the sequences replaced in it, its bytes, and those read from the file for it."""
         raw = source.open()
         position = 0
         with decompressed(raw, source.name) as stream:
             for block in blocks(stream.read, source.name, self.max_line):
-                text, replaced = decode(block, self.strict)
                 before, position = position, raw.tell() if raw.seekable() else position + len(block.data)
-                yield Piece(text, len(block.data), position - before, replaced)
+                yield (*decode(block, self.strict), len(block.data), position - before)
+
+    def _numbered(self, texts: Iterable[tuple[str, int, int, int]]) -> Iterator[Piece]:
+        line = 1
+        for text, replaced, size, read in texts:
+            yield Piece(text, size, read, replaced, line)
+            line += text.count("\n") + 1
+
+    def _shaped(self, pieces: Iterator[Piece], name: str, start: bool, whole: bool) -> Iterator[Piece]:
+        return self.shape.reshape(pieces, name, start, whole) if self.shape else pieces
+
+
+def peeked(lines: int) -> list[str]:
+    """The first lines of standard input, which is still to be read from its start."""
+    data = sys.stdin.buffer.peek().removeprefix(BOM)  # type: ignore[union-attr]  # it is a BufferedReader
+    whole = re.split(rb"\r\n|\r|\n", data, maxsplit=lines)
+    if data and len(whole) == 1:
+        raise UsageError("-: its first line is not there at once, or too long; for a header give a file")
+    return [line.decode(errors="replace") for line in whole[:lines] if data]
 
 
 def side_by_side(streams: Sequence[Callable[[], Iterator[T]]], readers: int) -> Iterator[T]:

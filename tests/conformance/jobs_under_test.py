@@ -1,7 +1,6 @@
 """The jobs that every engine runs."""
 
-from jobs import AggregateJob, Count, CountDistinct, First, Last, Mean, Min, StdDev, Sum
-from jobs.text.columns import tab_separated
+from jobs import AggregateJob, Count, CountDistinct, First, Last, Mean, Min, StdDev, Sum, Tsv
 
 
 class Lines(AggregateJob):
@@ -33,7 +32,8 @@ class Total(AggregateJob):
 class Statistics(AggregateJob):
     """All there is of an amount, text or number, and its place in an order: states of text, and several of a group."""
 
-    rows = tab_separated({"key": 1, "amount": 2, "place": 3}, {"place": 0})
+    input = Tsv({"1": "text", "2": "text", "3": "integer"})
+    rows = """SELECT "1" AS key, "2" AS amount, "3" AS place FROM input"""
     group_by = ["key"]
     measures = {
         "rows": Count(), "amounts": CountDistinct("amount"), "places": CountDistinct("place"),

@@ -8,12 +8,13 @@ import pytest
 
 from jobs.errors import FaninError
 from jobs.storage.inputs import resolve
-from jobs.storage.manifest import File, Input, Manifest, Origin, digest
+from jobs.storage.manifest import File, Input, Manifest, Origin, Partials, digest
 from tests import command
 
 GOOD = Manifest(
     fanin="1", job="m:J", arguments=["in", "-o", "out é"], plan={"rows": "FROM lines"}, signature="s",
-    files=[File("part-00000", 2, "00000000", 1, 0)], columns=[{"name": "k", "type": "VARCHAR"}], encoding="copy-text",
+    files=[File("part-00000", 2, "00000000", 1, 0)],
+    partials=Partials([File("_partial-00000", 3, "00000000", 1, 0)], {"n.n": "HUGEINT", "s.sum": "DECIMAL(38,2)"}, {"k": "VARCHAR"}), columns=[{"name": "k", "type": "VARCHAR"}], encoding="copy-text",
     order=["k"], partitioner={"function": "hadoop-text", "columns": ["k"], "buckets": 1}, counters={"read": 1}, samples=[],
     inputs=[Input("in", 1, "mtime:1")], origins=[Origin("before", "d")], started="2026-01-01T00:00:00+00:00", seconds=1.5,
 )  # fmt: skip
@@ -32,7 +33,7 @@ def test_what_is_written_is_read() -> None:
 
 def test_every_field_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "manifest.md").read_text()
-    for kind in (Manifest, File, Input, Origin):
+    for kind in (Manifest, File, Partials, Input, Origin):
         for field in fields(kind):
             assert f"`{field.name}`" in text, field.name
 
@@ -48,6 +49,8 @@ HOSTILE = {
     "twice": edited(files=file("a") * 2), "name of another type": edited(files=file(1)),
     "size of another type": edited(files=file("a", size="1")), "size true": edited(files=file("a", size=True)),
     "a field too many": edited(more=1), "files no list": edited(files={}), "counters no numbers": edited(counters={"a": "b"}),
+    "a partial that is seen": edited(partials={**asdict(GOOD.partials), "files": file("../_partial-0")}),
+    "SQL for a type": edited(partials={**asdict(GOOD.partials), "states": {"n": "INT); DROP TABLE x; --"}}),
     "no JSON": b"{", "no UTF-8": b"\xff{}", "no object": b"[]", "another version": edited().replace(b'_manifest": 1', b'_manifest": 2'),
     "no digest": json.dumps({"fanin_manifest": 1, **asdict(GOOD)}).encode(), "deep": b"[" * 100_000,
     "another digest": GOOD.to_json().replace(b"1.5", b"2.5"),

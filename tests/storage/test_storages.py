@@ -14,7 +14,7 @@ from jobs.errors import FaninError, UsageError
 from jobs.storage import local, owners
 from jobs.storage.base import MANIFEST, SUCCESS, join, writing_failed
 from jobs.storage.inputs import resolve
-from jobs.storage.manifest import File, Manifest
+from jobs.storage.manifest import NO_PARTIALS, File, Manifest
 from jobs.storage.output import Output
 from jobs.storage.places import storage_of
 from jobs.storage.s3 import S3
@@ -37,7 +37,7 @@ def fresh_clients() -> None:
 def manifest_of(files: list[File], started: str = "", seconds: float = 0.0) -> Manifest:
     return Manifest(
         fanin="0", job="m:J", arguments=[], plan={}, signature="s", files=files, columns=[], encoding="copy-text",
-        order=[], partitioner={}, counters={}, samples=[], inputs=[], origins=[], started=started, seconds=seconds,
+        partials=NO_PARTIALS, order=[], partitioner={}, counters={}, samples=[], inputs=[], origins=[], started=started, seconds=seconds,
     )  # fmt: skip
 
 

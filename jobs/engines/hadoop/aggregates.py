@@ -8,21 +8,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from jobs import stages
 from jobs.bad_rows import refuse_too_many
-from jobs.database import Limits, database, open_rows, output_columns
+from jobs.database import Limits, database, explain_failure, open_rows, output_columns, state_types
 from jobs.engines import local
 from jobs.engines.describe import describe
 from jobs.engines.hadoop import jvm
 from jobs.engines.hadoop.inputs import COMBINE, SPLIT, combined
 from jobs.engines.hadoop.runner import HadoopRunner
 from jobs.engines.local import Settings
+from jobs.engines.merge import MAX_LINE, merge
 from jobs.errors import FaninError, UsageError
 from jobs.plan import Plan
 from jobs.storage.base import join
 from jobs.storage.inputs import resolve
+from jobs.storage.manifest import NO_PARTIALS, Partials
 from jobs.storage.output import Describe, Output, part_name
-from jobs.text.arrow import BlockStream, records
+from jobs.text.arrow import BlockStream, StreamFailed, records
+from jobs.text.sources import Reading
 
 PLAN = "plan.json"
 SETTINGS = {  # the answer depends on them: whatever the cluster's configuration says, these are ours
@@ -51,7 +56,7 @@ class AggregateRunner(HadoopRunner):
         super().__init__(
             overwrite=settings.overwrite, quiet=settings.quiet, arguments=settings.arguments, **kwargs
         )  # fmt: skip
-        self._plan, self._settings = plan, settings
+        self._plan, self._settings, self._partials = plan, settings, NO_PARTIALS
         with database(Limits(256_000_000, 1)) as connection:
             self._columns = output_columns(connection, plan, open_rows(connection, plan, list))
         for name in self._opts["jobconf"] or {}:
@@ -65,6 +70,7 @@ class AggregateRunner(HadoopRunner):
         return [{**group, "fanin": self._counted} for group in super().counters() or [{}]]
 
     def _run_resolved(self) -> None:
+        self._plan = local.bound(self._plan, self._inputs)
         if any(file.size != 0 for file in self._inputs.files):
             super()._run_resolved()
         else:  # Hadoop starts no mapper for nothing, so nobody would write the row of an empty total
@@ -80,7 +86,10 @@ class AggregateRunner(HadoopRunner):
             "mapreduce.job.reduces": self._settings.parts,
             "stream.num.map.output.key.fields": max(len(self._plan.group_by), 1),
         }
-        if combined(self._inputs.files):
+        headed = (
+            self._plan.input and self._plan.input.header
+        )  # a header is known by its place in a file's first split
+        if combined(self._inputs.files) and not headed:
             self._hadoop_input_format = COMBINE
             settings["mapreduce.input.fileinputformat.split.maxsize"] = SPLIT
         tasks = {kind: {"type": "command", "command": self._task(name)}
@@ -97,10 +106,17 @@ class AggregateRunner(HadoopRunner):
         return super()._defaults() | jvm.with_heap(self._site) | {"mapreduce.task.io.sort.mb": 100}
 
     def _place(self, output: Output) -> str:
-        return join(self._hadoop_tmp_dir, "groups") if self._plan.then else super()._place(output)
+        finished_here = self._plan.then or self._plan.keep_partials
+        return join(self._hadoop_tmp_dir, "groups") if finished_here else super()._place(output)
 
     def _collect(self, output: Output) -> None:
-        """With TopK every reducer has written the top of its own groups, k lines at most: here is the top of all."""
+        """With TopK every reducer has written the top of its own groups, k lines at most: here is the top of all.
+
+        Where states are to be kept the reducers have written these, for the driver to finish.
+        """
+        if self._plan.keep_partials:
+            self._finish(output)
+            return
         if not self._plan.then:
             super()._collect(output)
             self._check_parts(output)
@@ -116,13 +132,29 @@ class AggregateRunner(HadoopRunner):
             for _, count, data in records(connection.sql(stages.records(self._plan, 1, final))):
                 part.write(data, count)
 
+    def _finish(self, output: Output) -> None:
+        files = resolve([self._place(output)]).files
+        reading = Reading(MAX_LINE, strict=True)
+        with database(Limits(256_000_000, 1)) as connection:
+            rows = open_rows(connection, self._plan, list)
+            states = stages.good(self._plan, f"({stages.partial(self._plan, rows)})")
+            self._partials = Partials(output.partials, state_types(connection, states), rows)
+        try:
+            with database(local.limits_of(self._settings, output)) as connection:
+                merge(connection, self._plan, self._partials, reading, files)
+                parts = 1 if self._plan.then else self._settings.parts
+                local.write(connection, output, self._plan, rows, parts)
+        except (duckdb.Error, StreamFailed) as error:
+            raise explain_failure(error, self._plan, reading) from error
+        self._check_records(output.path, reading.counters["lines"])
+
     def _describe(self, output: Output) -> Describe:
         lines = self._hadoops("Map input records")
         self._counted = self._count(output) | {"lines": lines} | self._reported()
         samples = refuse_too_many(self._plan, self._inputs.files, self._counted.get("bad_rows", 0), lines)
         return partial(
             describe, self._plan, self._inputs, arguments=self._arguments, columns=self._columns,
-            counters=self._counted, samples=samples,
+            counters=self._counted, samples=samples, partials=self._partials,
         )  # fmt: skip
 
     def _reported(self) -> dict[str, int]:

@@ -1,0 +1,114 @@
+"""Reduce again: the partial states that outputs have kept become one output of the same job, as often as one likes.
+
+partial parts ── lines ──> DuckDB: unshuffled, merged, final, records ──> part files ── manifest ── publish
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import duckdb
+
+from jobs import stages
+from jobs.database import database, explain_failure
+from jobs.engines.describe import describe
+from jobs.engines.local import Settings, limits_of, write
+from jobs.errors import UsageError
+from jobs.plan import Plan
+from jobs.storage.base import MANIFEST, join, writing_failed
+from jobs.storage.inputs import InputFile, Inputs
+from jobs.storage.manifest import Manifest, Partials, digest
+from jobs.storage.output import Output
+from jobs.storage.places import storage_of
+from jobs.storage.verified import published
+from jobs.text.arrow import BlockStream, StreamFailed
+from jobs.text.sources import Reading
+
+MAX_LINE = 1 << 30  # of a state, which holds values of several lines
+FREE = (
+    "max_bad",
+    "max_line",
+    "strict",
+    "input",
+)  # what plans may differ in; of an input format more than its columns and kind
+
+
+def run(directories: Sequence[str], path: str, settings: Settings) -> Counter[str]:
+    """Merges the outputs `directories` of one job into the output directory `path`; gives the counters.
+
+    Their counters are added up. Raises FaninError, and leaves nothing, when they are not of the same job, or anything fails.
+    """
+    inputs, manifests = _kept(directories)
+    plan = Plan.from_dict(manifests[0].plan)
+    partials = manifests[0].partials
+    reading = Reading(MAX_LINE, strict=True)
+    try:
+        with Output(path, settings.overwrite) as output:
+            with database(limits_of(settings, output)) as connection:
+                merge(connection, plan, partials, reading, inputs.files)
+                kept = replace(partials, files=output.partials)
+                write(connection, output, plan, partials.rows, 1 if plan.then else settings.parts)
+            counters = sum((Counter(manifest.counters) for manifest in manifests), Counter[str]())
+            counters["records"] = output.records
+            output.publish(partial(
+                describe, plan, inputs, arguments=settings.arguments, columns=manifests[0].columns, counters=counters,
+                samples=[sample for manifest in manifests for sample in manifest.samples][:3], partials=kept,
+            ))  # fmt: skip
+    except (duckdb.Error, StreamFailed) as error:
+        raise explain_failure(error, plan, reading) from error
+    except OSError as error:
+        raise writing_failed(path, error) from error
+    return counters
+
+
+def merge(
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    partials: Partials,
+    reading: Reading,
+    files: Sequence[InputFile],
+) -> None:
+    """Makes the table `partial`, merged from files of states.  partials: what their columns are."""
+    connection.register("blocks", BlockStream(lambda: reading.texts(files)))
+    connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+    unshuffled = f"({stages.unshuffled(len(plan.group_by), partials.states)})"
+    connection.execute(f"CREATE TEMP TABLE partial AS {stages.merge(plan, partials.rows, unshuffled)}")
+
+
+def _kept(directories: Sequence[str]) -> tuple[Inputs, list[Manifest]]:
+    """The files of states that the directories have kept; UsageError, naming two, where these are of different jobs."""
+    inputs, manifests = Inputs([], {}), []
+    for directory in directories:
+        storage = storage_of(directory)
+        entry = storage.stat(directory)
+        if not entry or not entry.folder or not storage.stat(join(directory, MANIFEST)):
+            raise UsageError(f"{directory}: is no output directory of fanin")
+        manifest, files = published(storage, directory, storage.list(directory), partials=True)
+        if not manifest.partials.states:
+            raise UsageError(f"{directory}: has kept no partial states; run its job with --keep-partials")
+        inputs.manifests[directory] = manifest
+        inputs.files.extend(
+            InputFile(file, storage, listed) for file, listed in zip(files, manifest.partials.files, strict=True)
+        )
+        manifests.append(manifest)
+    for directory, manifest in zip(directories, manifests, strict=True):
+        for name, ours, theirs in _differences(manifests[0], manifest):
+            raise UsageError(
+                f"{directory}: is of another job than {directories[0]}: its {name} is {theirs}, not {ours}"
+            )
+    return inputs, manifests
+
+
+def _differences(first: Manifest, other: Manifest) -> list[tuple[str, Any, Any]]:
+    ours, theirs = _essence(first), _essence(other)
+    return [(name, ours[name], theirs.get(name)) for name in ours if digest(ours[name]) != digest(theirs.get(name))]
+
+
+def _essence(manifest: Manifest) -> dict[str, Any]:
+    """What must be the same for states to be merged."""
+    plan = {name: value for name, value in manifest.plan.items() if name not in FREE}
+    columns = manifest.plan.get("input") or {}
+    told = {f"input's {name}": columns.get(name) for name in ("columns", "zone")}
+    return {**plan, **told, "states": manifest.partials.states, "rows' types": manifest.partials.rows}

@@ -1,0 +1,36 @@
+"""All values of a group, one behind the other."""
+
+from dataclasses import dataclass
+
+from jobs.measures.extremes import comparable
+from jobs.measures.measure import Measure, Rows, State
+
+
+@dataclass(frozen=True)
+class InOrder(Measure):
+    """The values of `column` as a JSON array, in the order of `by`, and of the values where that ties; nulls are left out.
+
+    A state for each row: nothing is gained before the shuffle. A group's values are in memory while they are written.
+    """
+
+    column: str
+    by: str
+
+    def within(self, rows: Rows) -> dict[str, str]:
+        name = type(self).__name__
+        return {
+            "by": comparable(self.by, rows.type_of(self.by), name),
+            "value": comparable(self.column, rows.type_of(self.column), name),
+        }
+
+    def partial(self, rows: Rows) -> dict[str, str]:  # noqa: ARG002  (the protocol's signature)
+        return {"n": "count(*)::HUGEINT"}
+
+    def merge(self, state: State) -> dict[str, str]:
+        return {"n": f"sum({state['n']})"}
+
+    def final(self, state: State) -> str:
+        by, value, n = state["by"], state["value"], state["n"]
+        several = f"list(list_resize([{value}], {n}::BIGINT, {value}) ORDER BY {by}, {value})"
+        known = f"{value} IS NOT NULL AND {n} > 0"
+        return f"to_json(coalesce(flatten({several} FILTER ({known})), []))::VARCHAR"

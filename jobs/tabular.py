@@ -1,0 +1,51 @@
+"""Jobs over columns that their options name: the options that tell the input's format."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+from jobs.aggregate import AggregateJob
+from jobs.text.formats import Csv, Format, JsonLines, Log, Tsv
+from jobs.text.log_format import NAMED
+
+KNOWN = ("tsv", "csv", "jsonl", *NAMED)
+
+
+class TabularJob(AggregateJob):
+    """An aggregate job over an input of columns, in a format that the command line tells.
+
+    A subclass says which columns it takes, and of which types.
+    """
+
+    def configure_args(self) -> None:
+        super().configure_args()
+        add = self.add_passthru_arg
+        add("--format", default="tsv", help=f"{', '.join(KNOWN)}, or an nginx log_format (default tsv)")
+        add(
+            "--header",
+            action="store_true",
+            help="files begin with their columns' names; so do those with named columns",
+        )
+        add("--delimiter", default=",", metavar="C", help="between a csv's columns (default a comma)")
+        add("--null", metavar="TEXT", help=r"what stands for null (default \N in tsv, nothing in csv)")
+        add("--time-zone", default="UTC", metavar="ZONE", help="of times without one, as Europe/Berlin (default UTC)")
+
+    @abstractmethod
+    def columns(self) -> Mapping[str, str]:
+        """The columns that the options name, each with its type."""
+
+    @property
+    def input(self) -> Format:  # type: ignore[override]
+        options, columns = self.options, self.columns()
+        header = options.header or not all(name.isdecimal() for name in columns)
+        if options.format == "tsv":
+            return Tsv(columns, header, "\\N" if options.null is None else options.null, zone=options.time_zone)
+        if options.format == "csv":
+            return Csv(columns, header, options.null or "", delimiter=options.delimiter, zone=options.time_zone)
+        if options.format == "jsonl":
+            return JsonLines(columns, zone=options.time_zone)
+        return Log(columns, options.format, zone=options.time_zone)
+
+
+def number(decimals: int) -> str:
+    """The type of an exact number of so many decimals."""
+    return f"decimal({decimals})" if decimals else "integer"

@@ -1,0 +1,125 @@
+"""Input formats: lines become rows of typed columns, each value read strictly or told as a misfit.
+
+    lines ─ texts: one a column ─ values: of the column's type ─ input: the columns, and `misfit`
+
+`misfit` says what is wrong with a row, and is null in good ones. What a misfit does is the job's choice: it fails the
+run, the value is null, or the row is left out.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+
+from jobs.errors import UsageError
+from jobs.sql import identifier, literal
+from jobs.text import times, typed
+from jobs.text.blocks import Piece
+
+MISFIT = "misfit"
+OnError = Literal["fail", "null", "skip", "tell"]
+AnyFormat = TypeVar("AnyFormat", bound="Format")
+
+
+class Texts(NamedTuple):
+    """source: SQL of rows with `line` and what texts are taken from.  of: column to SQL of its text, NULL for none.
+
+    lacks: column to SQL of why a line has no text of it that could be read, NULL where it has.  broken: SQL of what is wrong with a line as a whole, NULL if nothing.
+    fatal: whether a broken line fails the run whatever a job says of misfits, as its neighbours cannot be trusted.
+    """
+
+    source: str
+    of: Mapping[str, str]
+    lacks: Mapping[str, str]
+    broken: str = "NULL"
+    fatal: bool = False
+
+
+class Head(NamedTuple):
+    """What is known of a file before it is read.  lines: its first two, or fewer.  columns: their names, if fanin wrote it."""
+
+    name: str
+    lines: Sequence[str]
+    columns: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class Format(ABC):
+    """columns: name to type, as `jobs.text.typed` has them.  zone: of times that do not say theirs."""
+
+    columns: Mapping[str, str]
+    zone: str = field(default="UTC", kw_only=True)
+
+    kind: ClassVar[str]
+    unbound: ClassVar[bool] = False
+    """Whether something of the files must be known, so that bind() makes another format of this one."""
+    header: ClassVar[bool] = False
+    """Whether the first line of each file is none of its rows."""
+
+    def __post_init__(self) -> None:
+        times.check_zone(self.zone)
+        if not self.columns:
+            raise UsageError(f"{self.kind}: no columns; name those that are wanted, with their types")
+        if MISFIT in self.columns:
+            raise UsageError(
+                f"{self.kind}: a column cannot be called {MISFIT!r}, which says what is wrong with a row"
+            )
+        for name in self.columns:
+            try:
+                self.type(name)
+            except UsageError as error:
+                raise UsageError(f"column {name!r}: {error}") from None
+
+    @abstractmethod
+    def texts(self) -> Texts:
+        """How a line's texts are had."""
+
+    def type(self, name: str) -> typed.Type:
+        """Of the column `name`."""
+        return typed.parse(self.columns[name], self.zone)
+
+    def view(self, on_error: OnError) -> str:
+        """SQL of the view `input` over `lines`, a row for each line.  on_error: of a misfit; `tell` never fails."""
+        texts = self.texts()
+        types = {name: self.type(name) for name in self.columns}
+        text = {name: identifier(f"text {name}") for name in types}
+        value = {name: identifier(f"value {name}") for name in types}
+        lacks = {name: identifier(f"lacks {name}") for name in texts.lacks}
+        taken = [f"{texts.of[name]} AS {text[name]}" for name in types]
+        taken += [f"{texts.lacks[name]} AS {column}" for name, column in lacks.items()]
+        source = f"(SELECT line, {texts.broken} AS broken, {', '.join(taken)} FROM {texts.source})"
+        read = ", ".join(f"{type.read(text[name])} AS {value[name]}" for name, type in types.items())
+        source = f"(SELECT *, {read} FROM {source})"
+
+        line = f"{literal(', in the line ')} || left(line, 200)"
+        broken = f"WHEN broken IS NOT NULL THEN broken || {line}"
+        misfit = {
+            name: f"WHEN {value[name]} IS NULL AND {text[name]} IS NOT NULL THEN {literal(f'column {name!r}: ')}"
+            f" || left({text[name]}, 100) || {literal(f' is not {type.what}')} || {line}"
+            for name, type in types.items()
+        }
+        for name, column in lacks.items():
+            misfit[name] += f" WHEN {column} IS NOT NULL THEN {literal(f'column {name!r}: ')} || {column} || {line}"
+        fails = dict.fromkeys(types, broken if texts.fatal and on_error != "tell" else "")
+        if on_error == "fail":
+            fails = {name: f"{broken} {misfit[name]}" for name in types}
+        columns = [
+            f"CASE WHEN {value[name]} IS NOT NULL THEN {value[name]} ELSE error(CASE {why} END) END AS {identifier(name)}"
+            if why else f"{value[name]} AS {identifier(name)}"
+            for name, why in fails.items()
+        ]  # fmt: skip
+        told = "NULL::VARCHAR" if on_error == "fail" else f"CASE {broken} {' '.join(misfit.values())} END"
+        return f"SELECT {', '.join(columns)}, {told} AS {MISFIT} FROM {source}"
+
+    def bind(self: AnyFormat, heads: Sequence[Head]) -> AnyFormat:
+        """This format, with what is to be known of the files that will be read: that of all those that are not empty."""
+        del heads
+        return self
+
+    def reshape(self, pieces: Iterator[Piece], name: str, start: bool, whole: bool) -> Iterator[Piece]:
+        """Blocks of lines of the file `name` as blocks of records.  start: they begin at its byte 0.  whole: none are elsewhere."""
+        del name, start, whole
+        return pieces
+
+    def to_json(self) -> dict[str, Any]:
+        return {"format": self.kind, **asdict(self)}
