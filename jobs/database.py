@@ -64,11 +64,11 @@ def database(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
         "python_enable_replacements": False,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "enable_progress_bar": False,  # it goes to standard output, among a task's records
     }
     connection = duckdb.connect(":memory:", config=settings)
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # it goes to standard output, among a task's records
         yield connection
     finally:
         connection.close()
