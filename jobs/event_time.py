@@ -179,7 +179,8 @@ class Session(Window):
         )
         new = f"epoch_us({_FIRST}) - epoch_us({before}) > {self.gap}"
         begins = f"(SELECT *, CASE WHEN {new} THEN 1 ELSE 0 END AS b FROM {source})"
-        number = f"sum(b) OVER ({by}ORDER BY {_FIRST}, {_LAST} ROWS UNBOUNDED PRECEDING)"
+        # RANGE: one of equal stretches begins the session, whichever, and all of them are in it.
+        number = f"sum(b) OVER ({by}ORDER BY {_FIRST}, {_LAST} RANGE UNBOUNDED PRECEDING)"
         return f"(SELECT * EXCLUDE (b), {number} AS {PLACE} FROM {begins})"
 
     @property

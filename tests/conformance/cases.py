@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import json
 import lzma
 import random
 import zlib
@@ -17,13 +18,13 @@ DATA = Path(__file__).parent.parent / "data"
 
 
 class Case(NamedTuple):
-    """job: as `fanin run` names it.  plain: file name to plain bytes.  stored: these to stored bytes, where they differ.
+    """job: as `fanin run` names it, and its options.  plain: file name to plain bytes.  stored: these to stored bytes, where they differ.
 
     keys: the groups of a line, if the job counts; top: how many of them it keeps, if not all.
     expected: what else the job writes: of the plain bytes and a number of parts.
     """
 
-    job: str
+    job: str | list[str]
     keys: Callable[[str], list[tuple[str | None, ...]]] | None
     plain: Callable[[], dict[str, bytes]]
     stored: Callable[[str, bytes], bytes] = lambda name, data: data
@@ -117,11 +118,55 @@ def amounts() -> dict[str, bytes]:
     return {f"{number}.tsv": "".join(text[number::3]).encode() for number in range(3)}
 
 
+def towns() -> dict[str, bytes]:
+    """CSV with a header in each file: quotes, nulls, unicode, CRLF; as many files as Hadoop would rather combine."""
+    rng = random.Random(4)
+    names = ["Seattle", "", '"Saint ""Lo"""', '"a, b"', "Öster", "Town", '"tab\tin"']
+    out = {}
+    for number in range(5):
+        rows = [
+            f"{rng.choice(names)},{rng.choice(['', f'{rng.randint(-8000, 8000) / 100:.2f}', '25', '-50.00'])},"
+            f'{rng.choice(["", "0", "0.5", "12.3", "1000000"])},"x"'
+            for _ in range(2000)
+        ]
+        out[f"{number}.csv"] = "\r\n".join(["town,amount,people,rest", *rows]).encode()
+    return out
+
+
+TOWNS = ["--format", "csv", "--key", "town", "--value", "amount"]
+
+
+def events() -> dict[str, bytes]:
+    rng = random.Random(5)
+    users = ["ann", "bob", "é", None]
+    told = [
+        {
+            "at": 1_700_000_000 + rng.randint(-2000, 2000),
+            "user": rng.choice(users),
+            "n": rng.choice([None, 1, -7, 10**20]),
+        }
+        for _ in range(6000)
+    ]
+    lines = [json.dumps({name: x for name, x in one.items() if x is not None or name == "n"}) + "\n" for one in told]
+    return {f"{number}.jsonl": "".join(lines[number::3]).encode() for number in range(3)}
+
+
+EVENTS = ["--format", "jsonl", "--key", "user", "--time", "at", "--time-type", "time(s)", "--value", "n"]
+
 CASES: dict[str, Case] = {
     "words": Case("word_count", oracle.words, zipf_words),
     "access log": Case("word_count", oracle.words, access_log),
     "access log, whole lines": Case(LINES, oracle.whole, access_log),
     "top pages": Case("top_pages", oracle.pages, several_logs, top=5),
+    "sums, csv with headers": Case(["sums", *TOWNS, "--scale", "2"], None, towns, expected=oracle.sums),
+    "group_stats": Case(["group_stats", "--key", "1", "--value", "3"], None, amounts, expected=oracle.group_stats),
+    "histogram": Case(
+        ["histogram", *TOWNS, "--weight", "people", "--scale", "1", "--bins", "equal:-50:50:4"], None, towns,
+        expected=oracle.histogram,
+    ),
+    "windows": Case(["windows", *EVENTS, "--size", "90s", "--slide", "1m"], None, events, expected=oracle.windows),
+    "sessions": Case("sessions", None, several_logs, expected=oracle.sessions),
+    "empty input, sums": Case(["sums", "--value", "1"], None, one(b""), expected=lambda _, n: oracle.written([([], [None])], n)),
     "statistics": Case(STATISTICS, None, amounts, expected=oracle.statistics),
     "empty input": Case("word_count", oracle.words, one(b"")),
     "empty input, total": Case(TOTAL, oracle.nothing, one(b"")),
@@ -174,5 +219,10 @@ ON_YARN = {
     "200 small files",
     "top pages",
     "statistics",
+    "sums, csv with headers",
+    "group_stats",
+    "histogram",
+    "windows",
+    "sessions",
     "gz, several files",
 }

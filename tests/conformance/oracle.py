@@ -1,10 +1,17 @@
 """What every engine must write, in a few lines of plain Python."""
 
+import csv
+import hashlib
+import io
+import json
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 
 def lines(data: bytes) -> list[str]:
@@ -90,6 +97,16 @@ def decode(field: str) -> str | None:
     return re.sub(r"\\(.)", lambda match: {"t": "\t", "n": "\n", "r": "\r"}.get(match[1], match[1]), field)
 
 
+def written(records: Iterable[tuple[list[str | None], list[str | None]]], number: int) -> list[bytes]:
+    """The bytes of each part of records of (keys, values), those of one key in the order they come in."""
+    out: list[list[tuple[bytes, bytes]]] = [[] for _ in range(number)]
+    for keys, values in records:
+        text = "\t".join(map(encode, keys)).encode()
+        record = "\t".join(map(encode, [*keys, *values])).encode() + b"\n"
+        out[hadoop_hash(text) % number].append((text, record))
+    return [b"".join(record for _, record in sorted(part, key=lambda one: one[0])) for part in out]
+
+
 def statistics(files: Iterable[bytes], number: int) -> list[bytes]:
     """What the job Statistics writes of lines of a key, an amount and a place, tab-separated."""
     groups: dict[str | None, list[tuple[str | None, int | None]]] = {}
@@ -97,7 +114,7 @@ def statistics(files: Iterable[bytes], number: int) -> list[bytes]:
         for line in lines(data):
             key, amount, place = (decode(field) for field in line.split("\t"))
             groups.setdefault(key, []).append((amount, None if place is None else int(place)))
-    out: list[list[tuple[bytes, bytes]]] = [[] for _ in range(number)]
+    records: list[tuple[list[str | None], list[str | None]]] = []
     for key, rows in groups.items():
         amounts = [amount for amount, _ in rows if amount is not None]
         values = [Fraction(amount) for amount in amounts]
@@ -116,10 +133,112 @@ def statistics(files: Iterable[bytes], number: int) -> list[bytes]:
             ordered[0][1].decode() if ordered else None,
             ordered[-1][1].decode() if ordered else None,
         ]
-        text = encode(key).encode()
-        record = "\t".join(map(encode, columns)).encode()
-        out[hadoop_hash(text) % number].append((text, b"%b\t%b\n" % (text, record)))
-    return [b"".join(record for _, record in sorted(part)) for part in out]
+        records.append(([key], columns))
+    return written(records, number)
+
+
+def csv_rows(files: Iterable[bytes]) -> list[dict[str, str | None]]:
+    """The rows of CSV files with a header; an empty column without quotes is null, which no test's data quotes."""
+    return [
+        {name: value or None for name, value in row.items()}
+        for data in files
+        for row in csv.DictReader(io.StringIO(data.decode()))
+    ]
+
+
+def sums(files: Iterable[bytes], number: int) -> list[bytes]:
+    """sums --key town --value amount --scale 2."""
+    totals: dict[str | None, Fraction | None] = {}
+    for row in csv_rows(files):
+        amount = None if row["amount"] is None else Fraction(row["amount"])
+        before = totals.get(row["town"])
+        totals[row["town"]] = before if amount is None else amount + (before or 0)
+    return written((([key], [None if x is None else half_even(x, 2)]) for key, x in totals.items()), number)
+
+
+def group_stats(files: Iterable[bytes], number: int) -> list[bytes]:
+    """group_stats --key 1 --value 3 over the lines that the job Statistics reads."""
+    groups: dict[str | None, list[int | None]] = {}
+    for data in files:
+        for line in lines(data):
+            key, _, place = (decode(field) for field in line.split("\t"))
+            groups.setdefault(key, []).append(None if place is None else int(place))
+    records: list[tuple[list[str | None], list[str | None]]] = []
+    for key, rows in groups.items():
+        values = [Fraction(x) for x in rows if x is not None]
+        spread = variance(values, 1)
+        found: list[str | None] = [None] * 4
+        if values:
+            total = sum(values, Fraction())
+            found = [str(total), half_even(total / len(values), 4), str(min(values)), str(max(values))]
+        records.append(([key], [str(len(rows)), *found, None if spread is None else root(spread, 4)]))
+    return written(records, number)
+
+
+def histogram(files: Iterable[bytes], number: int) -> list[bytes]:
+    """histogram --key town --value amount --weight people --scale 1 --bins equal:-50:50:4."""
+    edges = [-50, -25, 0, 25, 50]
+    names = ["underflow", *(f"[{low}, {high})" for low, high in pairwise(edges)), "overflow", "nan", "null"]
+    digest = hashlib.sha256(b"-50,-25,0,25,50").hexdigest()[:8]
+    found: dict[str | None, dict[int, list[Fraction]]] = {}
+    for row in csv_rows(files):
+        place = 7 if row["amount"] is None else bisect_right(edges, Fraction(row["amount"]))
+        weights = found.setdefault(row["town"], {}).setdefault(place, [])
+        weights += [] if row["people"] is None else [Fraction(row["people"])]
+    records: list[tuple[list[str | None], list[str | None]]] = []
+    for key, bins in found.items():
+        total, until = sum((w for weights in bins.values() for w in weights), Fraction()), Fraction()
+        for place, weights in sorted(bins.items()):
+            until += sum(weights)
+            shares = [half_even(x / total, 6) if total > 0 else None for x in (sum(weights, Fraction()), until)]
+            low, high = ([None, *edges, None, None, None][place], [*edges, None, None, None][place])
+            records.append(([key], [
+                names[place], *(None if x is None else str(x) for x in (low, high)), str(len(weights)),
+                half_even(sum(weights, Fraction()), 1), *shares,
+                root(sum((w * w for w in weights), Fraction()), 4), digest,
+            ]))  # fmt: skip
+    return written(records, number)
+
+
+def iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def windows(files: Iterable[bytes], number: int) -> list[bytes]:
+    """windows --format jsonl --key user --time at --time-type 'time(s)' --size 90s --slide 1m --value n."""
+    found: dict[tuple[str | None, int], list[int | None]] = {}
+    for data in files:
+        for line in lines(data):
+            row = json.loads(line)
+            for start in range(row["at"] // 60 * 60 - 60, row["at"] + 1, 60):
+                if start <= row["at"] < start + 90:
+                    found.setdefault((row.get("user"), start), []).append(row["n"])
+    return written((
+        ([user], [iso(start), iso(start + 90), str(len(ns)), None if set(ns) == {None} else str(sum(n or 0 for n in ns))])
+        for (user, start), ns in sorted(found.items(), key=lambda one: one[0][1])
+    ), number)  # fmt: skip
+
+
+def sessions(files: Iterable[bytes], number: int) -> list[bytes]:
+    """sessions of an access log in the combined format, with a gap of 30 minutes."""
+    clicks: dict[str, list[tuple[int, bytes]]] = {}
+    for data in files:
+        for line in lines(data):
+            if page := pages(line):
+                when = datetime.strptime(line.split("[", 1)[1].split("]")[0], "%d/%b/%Y:%H:%M:%S %z")
+                clicks.setdefault(line.split()[0], []).append((int(when.timestamp()), str(page[0][0]).encode()))
+    records: list[tuple[list[str | None], list[str | None]]] = []
+    for user, events in clicks.items():
+        runs: list[list[tuple[int, bytes]]] = []
+        for event in sorted(events):
+            if not runs or event[0] - runs[-1][-1][0] > 1800:
+                runs.append([])
+            runs[-1].append(event)
+        for run in runs:
+            first, last = run[0][0], run[-1][0]
+            path = json.dumps([page.decode() for _, page in run], separators=(",", ":"), ensure_ascii=False)
+            records.append(([user], [iso(first), iso(last + 1800), str(len(run)), f"{last - first}.000000", path]))
+    return written(records, number)
 
 
 def parts(
