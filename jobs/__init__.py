@@ -25,7 +25,7 @@ from jobs.measures import (
     Variance,
     WeightedHistogram,
 )  # fmt: skip
-from jobs.text.formats import Csv, JsonLines, Log, Tsv
+from jobs.text.formats import Csv, JsonLines, Log, Parquet, Tsv
 from jobs.top import TopK
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AggregateJob", "Count", "CountDistinct", "Csv", "First", "InOrder", "JsonLines", "Last", "Log", "MRJob", "Max", "Mean",
-    "Measure", "Min", "Session", "Sliding", "Span", "StdDev", "Sum", "TopK", "Tsv", "Variance", "WeightedHistogram",
+    "Measure", "Min", "Parquet", "Session", "Sliding", "Span", "StdDev", "Sum", "TopK", "Tsv", "Variance", "WeightedHistogram",
 ]  # fmt: skip
 
 

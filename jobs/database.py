@@ -14,7 +14,7 @@ from jobs.errors import DeclarationError, FaninError, UsageError
 from jobs.plan import Plan
 from jobs.rowwise import check
 from jobs.text.arrow import BlockStream, StreamFailed
-from jobs.text.formats import MISFIT
+from jobs.text.formats import MISFIT, Parquet
 from jobs.text.sources import Reading
 
 UNITS = {"": 1, "B": 1} | {
@@ -81,8 +81,9 @@ def open_rows(
 
     Raises DeclarationError, before any text is read, where the declaration is wrong or not row-wise.
     """
-    connection.register("blocks", BlockStream(texts))
-    connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+    if not (isinstance(plan.input, Parquet) and plan.input.files):
+        connection.register("blocks", BlockStream(texts))
+        connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
     if plan.input:
         connection.execute(f"CREATE VIEW input AS {plan.input.view(plan.on_error)}")
     rows = plan.rows.rstrip().removesuffix(";")

@@ -80,7 +80,7 @@ class Window(ABC):
         return {"window": type(self).kind, **asdict(self)}
 
 
-_START, _FIRST, _LAST = (identifier(f"window {name}") for name in ("start", "first", "last"))
+_START, _FIRST, _LAST, _BEGINS = (identifier(f"window {name}") for name in ("start", "first", "last", "begins"))
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,15 @@ class Sliding(Window):
 
     @property
     def bounds(self) -> dict[str, str]:
+        """Of the calendar's windows as the clock of their zone shows it: what it skips or shows twice has one name."""
         return {_START: f"any_value({PLACE})"}
 
     def placed(self, source: str, keys: Sequence[str]) -> str:
         del keys
-        zone = self.zone if self._calendar or self.size == self.slide else "UTC"
-        return f"(SELECT *, {times.window_start(TIME, self._pane, zone)} AS {PLACE} FROM {source})"
+        time, zone = TIME, self.zone if self.size == self.slide else "UTC"
+        if self._calendar:
+            time, zone = f"timezone({literal(self.zone)}, timezone('UTC', {TIME}))", "UTC"
+        return f"(SELECT *, {times.window_start(time, self._pane, zone)} AS {PLACE} FROM {source})"
 
     def replaced(self, source: str) -> str:
         return f"(SELECT *, {_START} AS {PLACE} FROM {source})"
@@ -128,29 +131,21 @@ class Sliding(Window):
         """The windows that a pane is in start at the multiples of the slide from its end - size to its start."""
         if self.size == self.slide:
             return None
-        start = self._shifted(_START, "local")
-        last = f"epoch_us({start}) - (epoch_us({start}) % {self.slide} + {self.slide}) % {self.slide}"
-        first = f"epoch_us({start}) + {self._pane} - {self.size}"
+        last = f"epoch_us({_START}) - (epoch_us({_START}) % {self.slide} + {self.slide}) % {self.slide}"
+        first = f"epoch_us({_START}) + {self._pane} - {self.size}"
         window = f"unnest(range(({last})::BIGINT, ({first} - 1)::BIGINT, -{self.slide}::BIGINT))"
         windows = f"(SELECT * EXCLUDE ({_START}), {window} AS w FROM {source})"
-        return f"(SELECT * EXCLUDE (w), {self._shifted('make_timestamp(w)', 'absolute')} AS {_START} FROM {windows})"
+        return f"(SELECT * EXCLUDE (w), make_timestamp(w) AS {_START} FROM {windows})"
 
     @property
     def ends(self) -> dict[str, str]:
-        end = f"{self._shifted(_START, 'local')} + to_microseconds({self.size})"
-        return {
-            "start": times.iso(_START, self.zone),
-            "end": times.iso(self._shifted(f"({end})", "absolute"), self.zone),
-        }
-
-    def _shifted(self, time: str, to: str) -> str:
-        """Calendar windows are reckoned in local time."""
-        if not self._calendar:
-            return time
-        zone = literal(self.zone)
-        if to == "local":
-            return f"timezone({zone}, timezone('UTC', {time}))"
-        return f"timezone('UTC', timezone({zone}, {time}))"
+        ends = [_START, f"({_START} + to_microseconds({self.size}))"]
+        if (
+            self._calendar
+        ):  # noon is on every clock; from it the first of two midnights is found, or where one is skipped
+            noons = [f"timezone('UTC', timezone({literal(self.zone)}, {end} + to_hours(12)))" for end in ends]
+            ends = [times.window_start(noon, DAY, self.zone) for noon in noons]
+        return {name: times.iso(end, self.zone) for name, end in zip(ENDS, ends, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -178,10 +173,10 @@ class Session(Window):
             f"max({_LAST}) OVER ({by}ORDER BY {_FIRST}, {_LAST} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
         )
         new = f"epoch_us({_FIRST}) - epoch_us({before}) > {self.gap}"
-        begins = f"(SELECT *, CASE WHEN {new} THEN 1 ELSE 0 END AS b FROM {source})"
+        begins = f"(SELECT *, CASE WHEN {new} THEN 1 ELSE 0 END AS {_BEGINS} FROM {source})"
         # RANGE: one of equal stretches begins the session, whichever, and all of them are in it.
-        number = f"sum(b) OVER ({by}ORDER BY {_FIRST}, {_LAST} RANGE UNBOUNDED PRECEDING)"
-        return f"(SELECT * EXCLUDE (b), {number} AS {PLACE} FROM {begins})"
+        number = f"sum({_BEGINS}) OVER ({by}ORDER BY {_FIRST}, {_LAST} RANGE UNBOUNDED PRECEDING)"
+        return f"(SELECT * EXCLUDE ({_BEGINS}), {number} AS {PLACE} FROM {begins})"
 
     @property
     def ends(self) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 from jobs.errors import FaninError, UsageError
+from jobs.event_time import ENDS
 from jobs.plan import Plan
 from jobs.storage.inputs import InputFile, resolve
 from jobs.storage.manifest import Manifest
@@ -22,31 +23,34 @@ def nested(directories: Sequence[str], column: str | None = None) -> str:
     digits. A null key is told as `\\N`. Held in memory: all of it.
     """
     told: dict[str, Any] = {}
+    depths: dict[int, str] = {}
     for directory in directories:
         inputs = resolve([directory])
         manifest = inputs.manifests.get(directory.rstrip("/")) or inputs.manifests.get(directory)
         if not manifest or not manifest.columns:
             raise UsageError(f"{directory}: has no manifest that tells its columns, so it cannot be told as JSON")
         keys = _keys(manifest)
-        names = [one["name"] for one in manifest.columns]
-        if column is not None and column not in names:
-            raise UsageError(f"--column: no column {column!r} in {directory}, which has: {', '.join(names)}")
+        types = {one["name"]: one["type"] for one in manifest.columns}
+        measured = [name for name in types if name not in keys]
+        if column not in (None, *measured):
+            raise UsageError(f"--column: no column {column!r} in {directory}, which has: {', '.join(measured)}")
+        for depth, other in depths.items():
+            if depth != len(keys):
+                raise UsageError(f"{directory}: has {len(keys)} key(s), where {other} has {depth}: tell them apart")
+        depths[len(keys)] = directory
+        chosen = measured if column is None else [column]
         for file in inputs.files:
             for line in _lines(file):
-                _add(
-                    told,
-                    [(field, one) for field, one in zip(line.split("\t"), manifest.columns, strict=True)],
-                    keys,
-                    column,
-                    directory,
-                )
+                record = dict(zip(types, line.split("\t"), strict=True))
+                path = ["\\N" if (text := _decoded(record[key])) is None else text for key in keys]
+                _add(told, path, {name: _value(record[name], types[name]) for name in chosen}, directory)
     return _text(told)
 
 
-def _keys(manifest: Manifest) -> int:
-    """How many columns tell a record from the others: its group's keys, its window's start, its bin."""
+def _keys(manifest: Manifest) -> list[str]:
+    """The columns that tell a record from the others: its group's keys, its window's start, its bin."""
     plan = Plan.from_dict(manifest.plan)
-    return len(plan.group_by) + bool(plan.window) + bool(plan.table)
+    return [*plan.group_by, *ENDS[: bool(plan.window)], *(plan.table[1].fields[:1] if plan.table else ())]
 
 
 def _lines(file: InputFile) -> Iterator[str]:
@@ -58,22 +62,16 @@ def _lines(file: InputFile) -> Iterator[str]:
         raise FaninError(f"{file.name}: its last record is not whole")
 
 
-def _add(
-    told: dict[str, Any], record: list[tuple[str, Mapping[str, str]]], keys: int, column: str | None, directory: str
-) -> None:
-    inside, path = told, [field if field == "\\N" else str(_decoded(field)) for field, _ in record[:keys]]
-    values = {one["name"]: _value(field, one["type"]) for field, one in record[keys:]}
-    found: Any = next(iter(values.values())) if len(values) == 1 else values
-    if column is not None:
-        found = values.get(column)
-    if not path:
-        told.update(values if column is None else {column: found})
-        return
-    for key in path[:-1]:
+def _add(told: dict[str, Any], path: list[str], values: dict[str, Any], directory: str) -> None:
+    *before, last = path or [""]
+    found = {last: next(iter(values.values())) if len(values) == 1 else values} if path else values
+    inside = told
+    for key in before:
         inside = inside.setdefault(key, {})
-    if path[-1] in inside:
-        raise FaninError(f"{directory}: has {' / '.join(path)} once more; merge outputs of the same groups first")
-    inside[path[-1]] = found
+    if twice := inside.keys() & found.keys():
+        place = " / ".join([*before, min(twice)])
+        raise FaninError(f"{directory}: has {place} once more; merge outputs of the same groups first")
+    inside.update(found)
 
 
 def _decoded(field: str) -> str | None:
@@ -88,8 +86,9 @@ def _value(field: str, type: str) -> Any:
         return {None: None, "true": True, "false": False}[text]
     if type in numbers.INTEGERS:
         return int(text)
-    exact = type.startswith("DECIMAL(") or (type in numbers.FLOATS and text.strip("-") not in ("nan", "inf"))
-    return Decimal(text) if exact else text
+    if type in numbers.FLOATS:
+        return text if text.strip("-") in ("nan", "inf") else float(text)
+    return Decimal(text) if type.startswith("DECIMAL(") else text
 
 
 def _text(value: Any) -> str:

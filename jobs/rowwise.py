@@ -8,8 +8,8 @@ import duckdb
 
 from jobs.errors import UsageError
 
-ALLOWED = {"PROJECTION", "FILTER", "UNNEST", "PYTHON_ARROW_SCAN"}
-SCAN = "PYTHON_ARROW_SCAN"
+SCANS = {"PYTHON_ARROW_SCAN", "READ_PARQUET"}  # of blocks, and of an input format's files
+ALLOWED = {"PROJECTION", "FILTER", "UNNEST", *SCANS}
 
 WHY = {
     "LIMIT": "LIMIT", "STREAMING_LIMIT": "LIMIT", "LIMIT_PERCENT": "LIMIT", "TOP_N": "ORDER BY with LIMIT",
@@ -48,8 +48,8 @@ def check(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
         if operator not in ALLOWED:
             what = WHY.get(operator, operator.replace("_", " ").lower())
             raise UsageError(f"not row-wise: {what}; the answer would depend on how the input is split")
-    if operators.count(SCAN) != 1:
-        raise UsageError("not row-wise: it must read lines exactly once")
+    if sum(operator in SCANS for operator in operators) != 1:
+        raise UsageError("not row-wise: it must read lines, or input, exactly once")
 
 
 def _select(connection: duckdb.DuckDBPyConnection, rows: str) -> Any:

@@ -137,7 +137,7 @@ def merge(plan: Plan, types: Mapping[str, str], source: str = "unshuffled") -> s
 def final(plan: Plan, types: Mapping[str, str], source: str = "partial") -> str:
     """One row per group and window of `source`, which holds all their merged states: `key`, and the output's values.
 
-    A measure with `fields` makes one of each of its states instead, `in order`.
+    A measure with `fields` makes one of each of its states instead, but of those whose value is null, `in order`.
     """
     if plan.window and (spread := plan.window.spread(source)):
         source = f"(\n{merge(plan, types, spread)})"
@@ -156,6 +156,7 @@ def final(plan: Plan, types: Mapping[str, str], source: str = "partial") -> str:
     if plan.table:
         name, measure = plan.table
         found = {field: f"{value_column(name)}.{identifier(field)}" for field in measure.fields}
+        source = f"(SELECT * FROM {source} WHERE {value_column(name)} IS NOT NULL)"
     ends = plan.window.ends if plan.window else {}
     columns = [f"{sql} AS {value_column(column)}" for column, sql in {**ends, **found}.items()]
     return _select(["key", *_order(plan), *columns], source)

@@ -4,10 +4,10 @@ from abc import abstractmethod
 from collections.abc import Mapping
 
 from jobs.aggregate import AggregateJob
-from jobs.text.formats import Csv, Format, JsonLines, Log, Tsv
+from jobs.text.formats import Csv, Format, JsonLines, Log, Parquet, Tsv
 from jobs.text.log_format import NAMED
 
-KNOWN = ("tsv", "csv", "jsonl", *NAMED)
+KNOWN = ("tsv", "csv", "jsonl", "parquet", *NAMED)
 
 
 class TabularJob(AggregateJob):
@@ -43,6 +43,8 @@ class TabularJob(AggregateJob):
             return Csv(columns, header, options.null or "", delimiter=options.delimiter, zone=options.time_zone)
         if options.format == "jsonl":
             return JsonLines(columns, zone=options.time_zone)
+        if options.format == "parquet":
+            return Parquet(columns, zone=options.time_zone)
         return Log(columns, options.format, zone=options.time_zone)
 
 

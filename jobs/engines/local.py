@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import duckdb
 
@@ -29,11 +30,11 @@ from jobs.engines.progress import Progress
 from jobs.plan import Plan
 from jobs.storage.base import writing_failed
 from jobs.storage.inputs import InputFile, Inputs
-from jobs.storage.local import STDIN
+from jobs.storage.local import STDIN, Local
 from jobs.storage.manifest import NO_PARTIALS, Partials
 from jobs.storage.output import Output, PartWriter
 from jobs.text.arrow import Streamable, StreamFailed, records
-from jobs.text.formats import Head
+from jobs.text.formats import Head, Parquet
 from jobs.text.sources import Reading, peeked
 
 
@@ -67,10 +68,11 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
     try:
         with Output(path, settings.overwrite) as output:
             with database(limits_of(settings, output)) as connection:
-                types = open_rows(connection, plan, lambda: reading.texts(inputs.files))
+                opened = _opened(connection, plan, inputs.files, output.spill, reading.counters)
+                types = open_rows(connection, opened, lambda: reading.texts(inputs.files))
                 columns = output_columns(connection, plan, types)
                 bad = make_partials(connection, plan, types)
-                samples = refuse_too_many(plan, inputs.files, bad, reading.counters["lines"])
+                samples = refuse_too_many(opened, inputs.files, bad, reading.counters["lines"])
                 partials = (
                     Partials(output.partials, state_types(connection), types) if plan.keep_partials else NO_PARTIALS
                 )
@@ -103,6 +105,26 @@ def bound(plan: Plan, inputs: Inputs) -> Plan:
     with ThreadPoolExecutor(8) as pool:
         heads = [head for head in pool.map(head, inputs.files) if head.lines]
     return replace(plan, input=plan.input.bind(heads))
+
+
+def _opened(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, files: Sequence[InputFile], spill: Path, counters: Counter[str]
+) -> Plan:
+    """`plan`; of Parquet one that knows its files, of which those of other storages are copied to the folder `spill`."""
+    if not isinstance(plan.input, Parquet):
+        return plan
+    paths = {}
+    for number, file in enumerate(files):
+        paths[file.name] = file.name
+        if file.name == STDIN or not isinstance(file.storage, Local):
+            spill.mkdir(exist_ok=True)
+            paths[file.name] = str(spill / f"input-{number}.parquet")
+            with open(paths[file.name], "wb") as copy:
+                copy.writelines(file.chunks())
+    opened = plan.input.of_files(connection, paths)
+    rows = connection.execute(f"SELECT count(*) FROM {opened.texts().source}").fetchall()[0][0]
+    counters.update(lines=rows, read=sum(os.path.getsize(path) for path in paths.values()))
+    return replace(plan, input=opened)
 
 
 def limits_of(settings: Settings, output: Output) -> Limits:

@@ -51,6 +51,8 @@ class Span(Measure):
         if type not in (*numbers.INTEGERS, "TIMESTAMP") and not type.startswith("DECIMAL("):
             raise UsageError(f"Span: the column {self.column!r} is {type}, neither an exact number nor a TIMESTAMP")
         value = identifier(self.column)
+        if type in numbers.INTEGERS:
+            value = f"{value}::HUGEINT"  # which holds the difference, too
         if type == "TIMESTAMP":
             value = numbers.decimal(f"epoch_us({value})", 6)
         return {"least": f"min({value})", "greatest": f"max({value})"}

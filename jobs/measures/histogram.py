@@ -40,6 +40,10 @@ class WeightedHistogram(Measure):
         self._bins  # noqa: B018  (refuses what are no bins)
         if not 0 <= self.decimals <= 9:
             raise UsageError(f"WeightedHistogram({self.value!r}): decimals is {self.decimals}, must be 0 to 9")
+        if self.scale and self.weight is None:
+            raise UsageError(
+                f"WeightedHistogram({self.value!r}): scale is {self.scale}, where no weight has decimals"
+            )
 
     @cached_property
     def _bins(self) -> Bins:
@@ -99,14 +103,15 @@ class WeightedHistogram(Measure):
             "bin": found.label(place),
             "low": found.low(place),
             "high": found.high(place),
-            "n": f"coalesce({state['n']}, 0)",
+            "n": state["n"],
             "weight": numbers.decimal(state["units"], self.scale),
             "share": numbers.decimal(state["share"], self.decimals),
             "cumulative": numbers.decimal(state["cumulative"], self.decimals),
             "error": numbers.decimal(state["error"], self.scale + BEHIND),
             "edges": self._same_edges(state),
         }
-        return "{" + ", ".join(f"{literal(name)}: {values[name]}" for name in self.fields) + "}"
+        told = ", ".join(f"{literal(name)}: {values[name]}" for name in self.fields)
+        return f"CASE WHEN {state['n']} > 0 THEN {{{told}}} END"
 
     def _same_edges(self, state: State) -> str:
         least, most = f"min({state['edges']}) OVER one_group", f"max({state['others']}) OVER one_group"

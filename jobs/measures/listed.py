@@ -10,6 +10,8 @@ from jobs.measures.measure import Measure, Rows, State
 class InOrder(Measure):
     """The values of `column` as a JSON array, in the order of `by`, and of the values where that ties; nulls are left out.
 
+    Numbers have all their digits; what JSON has no number for, nan and inf, is told as text.
+
     A state for each row: nothing is gained before the shuffle. A group's values are in memory while they are written.
     """
 
@@ -33,4 +35,6 @@ class InOrder(Measure):
         by, value, n = state["by"], state["value"], state["n"]
         several = f"list(list_resize([{value}], {n}::BIGINT, {value}) ORDER BY {by}, {value})"
         known = f"{value} IS NOT NULL AND {n} > 0"
-        return f"to_json(coalesce(flatten({several} FILTER ({known})), []))::VARCHAR"
+        number = "CASE WHEN v::VARCHAR IN ('nan', 'inf', '-inf') THEN to_json(v::VARCHAR) ELSE to_json(v) END"
+        texts = f"list_transform(flatten({several} FILTER ({known})), lambda v: ({number})::VARCHAR)"
+        return f"'[' || coalesce(array_to_string({texts}, ','), '') || ']'"

@@ -29,7 +29,7 @@ class Block:
 
 
 class Piece(NamedTuple):
-    """Text of whole lines of a file.  line: the number of the first one, from 1.
+    """Text of whole lines of a file.  line: the number of the first one, from 1.  lines: how many.
 
     bytes: what it was in the file.  read: bytes taken from the file for it.  replaced: sequences that were no UTF-8.
     """
@@ -39,6 +39,7 @@ class Piece(NamedTuple):
     read: int
     replaced: int
     line: int
+    lines: int = 1
 
 
 def blocks(read: Callable[[int], bytes], name: str, max_line: int, bom: bool = True) -> Iterator[Block]:

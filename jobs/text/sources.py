@@ -74,8 +74,9 @@ class Reading:
     def _counted(self, pieces: Iterable[tuple[str, Piece]]) -> Iterator[str]:
         try:
             for name, piece in pieces:
-                lines = piece.text.count("\n") + 1
-                self.counters.update(lines=lines, bytes=piece.bytes, read=piece.read, invalid_utf8=piece.replaced)
+                self.counters.update(
+                    lines=piece.lines, bytes=piece.bytes, read=piece.read, invalid_utf8=piece.replaced
+                )
                 self.progress(self.counters)
                 self.recent.append((name, piece))
                 yield piece.text
@@ -99,8 +100,9 @@ class Reading:
     def _numbered(self, texts: Iterable[tuple[str, int, int, int]]) -> Iterator[Piece]:
         line = 1
         for text, replaced, size, read in texts:
-            yield Piece(text, size, read, replaced, line)
-            line += text.count("\n") + 1
+            lines = text.count("\n") + 1
+            yield Piece(text, size, read, replaced, line, lines)
+            line += lines
 
     def _shaped(self, pieces: Iterator[Piece], name: str, start: bool, whole: bool) -> Iterator[Piece]:
         return self.shape.reshape(pieces, name, start, whole) if self.shape else pieces

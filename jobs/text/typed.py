@@ -19,7 +19,7 @@ class Type(NamedTuple):
 
 FORMS = "text, integer, decimal(2), float, boolean, date, time, time(s), time(ms), time(us) or time(log)"
 FLOAT = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|Infinity)|nan|NaN"
-DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+DATE = times._DATE  # not of the year 0000
 UNITS = {"": "iso", "s": "s", "ms": "ms", "us": "us", "log": "log"}
 TIMES = {
     "": "a time as 2026-11-21T09:30:00Z",
@@ -36,18 +36,17 @@ def parse(type: str, zone: str = "UTC") -> Type:
     text, integer (28 digits), decimal(S) (28 digits, S of them decimals), float, boolean (true, false), date, time
     (ISO 8601), and times as numbers since 1970 or in access logs. Times become TIMESTAMPs, UTC.
     """
-    name, _, argument = type.strip().lower().partition("(")
-    argument = argument.removesuffix(")").strip() if argument.endswith(")") else argument
-    if name == "decimal" and re.fullmatch("[0-9]+", argument) and 0 < int(argument) < numbers.DIGITS:
+    match = re.fullmatch(r"([a-z]+)(?:\( *([a-z0-9]*) *\))?", type.strip().lower())
+    name, argument = match.groups(default="") if match else ("", "")
+    if name == "decimal" and argument.isdecimal() and 0 < int(argument) < numbers.DIGITS:
         scale = int(argument)
-        digits = rf"[+-]?0*[0-9]{{1,{numbers.DIGITS - scale}}}(\.[0-9]{{1,{scale}}})?"
-        decimal = f"DECIMAL({numbers.DIGITS},{scale})"
-        return Type(f"a number of at most {scale} decimals", decimal, _matched(digits, decimal))
+        what = f"a number of at most {scale} decimals"
+        return Type(what, f"DECIMAL({numbers.DIGITS},{scale})", lambda text: f"CASE {numbers.read(text, scale)} END")
     if name == "time" and argument in UNITS:
         return Type(TIMES[argument], "TIMESTAMP", lambda text: times.time(text, zone, UNITS[argument]))
     plain = {
         "text": Type("a text", "VARCHAR", lambda text: text),
-        "integer": Type("an integer", "HUGEINT", _matched(f"[+-]?0*[0-9]{{1,{numbers.DIGITS}}}", "HUGEINT")),
+        "integer": Type("an integer", "HUGEINT", lambda text: f"CASE {numbers.read(text, 0)} END"),
         "float": Type("a number", "DOUBLE", _matched(FLOAT, "DOUBLE")),
         "boolean": Type("true or false", "BOOLEAN", _matched("true|false", "BOOLEAN")),
         "date": Type("a date as 2026-11-21", "DATE", _matched(DATE, "DATE")),

@@ -27,6 +27,7 @@ from jobs.storage.inputs import resolve
 from jobs.storage.manifest import NO_PARTIALS, Partials
 from jobs.storage.output import Describe, Output, part_name
 from jobs.text.arrow import BlockStream, StreamFailed, records
+from jobs.text.formats import Parquet
 from jobs.text.sources import Reading
 
 PLAN = "plan.json"
@@ -52,6 +53,8 @@ class AggregateRunner(HadoopRunner):
     """Runs one plan once, with settings.parts reducers."""
 
     def __init__(self, plan: Plan, settings: Settings, **kwargs: Any) -> None:
+        if isinstance(plan.input, Parquet):
+            raise UsageError("-r hadoop: Hadoop Streaming reads lines, not Parquet; run it with -r local")
         kwargs["label"] = kwargs.get("label") or plan.job.rpartition(":")[2]
         super().__init__(
             overwrite=settings.overwrite, quiet=settings.quiet, arguments=settings.arguments, **kwargs

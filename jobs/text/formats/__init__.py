@@ -6,11 +6,12 @@ from typing import Any
 from jobs.text.formats.format import MISFIT, Format, Head, OnError
 from jobs.text.formats.json_lines import JsonLines
 from jobs.text.formats.log import Log
+from jobs.text.formats.parquet import Parquet
 from jobs.text.formats.separated import Csv, Tsv
 
-__all__ = ["KINDS", "MISFIT", "Csv", "Format", "Head", "JsonLines", "Log", "OnError", "Tsv", "from_json"]
+__all__ = ["KINDS", "MISFIT", "Csv", "Format", "Head", "JsonLines", "Log", "OnError", "Parquet", "Tsv", "from_json"]
 
-KINDS: dict[str, type[Format]] = {kind.kind: kind for kind in (Tsv, Csv, JsonLines, Log)}
+KINDS: dict[str, type[Format]] = {kind.kind: kind for kind in (Tsv, Csv, JsonLines, Log, Parquet)}
 
 
 def from_json(value: Mapping[str, Any] | None) -> Format | None:

@@ -26,13 +26,16 @@ class Texts(NamedTuple):
 
     lacks: column to SQL of why a line has no text of it that could be read, NULL where it has.  broken: SQL of what is wrong with a line as a whole, NULL if nothing.
     fatal: whether a broken line fails the run whatever a job says of misfits, as its neighbours cannot be trusted.
+    line: SQL that tells a line in an error.  carried: the columns of source that it needs.
     """
 
     source: str
     of: Mapping[str, str]
-    lacks: Mapping[str, str]
-    broken: str = "NULL"
+    lacks: Mapping[str, str] = {}
+    broken: str = "NULL::VARCHAR"
     fatal: bool = False
+    line: str = "'the line ' || left(line, 200)"
+    carried: str = "line"
 
 
 class Head(NamedTuple):
@@ -60,11 +63,19 @@ class Format(ABC):
         times.check_zone(self.zone)
         if not self.columns:
             raise UsageError(f"{self.kind}: no columns; name those that are wanted, with their types")
-        if MISFIT in self.columns:
-            raise UsageError(
-                f"{self.kind}: a column cannot be called {MISFIT!r}, which says what is wrong with a row"
-            )
+        seen = {MISFIT: MISFIT}
         for name in self.columns:
+            if not name:
+                raise UsageError(f"{self.kind}: a column without a name")
+            other = seen.setdefault(
+                name.encode().lower().decode(), name
+            )  # what DuckDB does not tell apart, ASCII alone
+            if MISFIT in (name, other):
+                raise UsageError(
+                    f"{self.kind}: a column cannot be called {name!r}, which says what is wrong with a row"
+                )
+            if other != name:
+                raise UsageError(f"{self.kind}: the columns {other!r} and {name!r} differ in nothing but case")
             try:
                 self.type(name)
             except UsageError as error:
@@ -87,15 +98,15 @@ class Format(ABC):
         lacks = {name: identifier(f"lacks {name}") for name in texts.lacks}
         taken = [f"{texts.of[name]} AS {text[name]}" for name in types]
         taken += [f"{texts.lacks[name]} AS {column}" for name, column in lacks.items()]
-        source = f"(SELECT line, {texts.broken} AS broken, {', '.join(taken)} FROM {texts.source})"
+        source = f"(SELECT {texts.carried}, {texts.broken} AS broken, {', '.join(taken)} FROM {texts.source})"
         read = ", ".join(f"{type.read(text[name])} AS {value[name]}" for name, type in types.items())
         source = f"(SELECT *, {read} FROM {source})"
 
-        line = f"{literal(', in the line ')} || left(line, 200)"
+        line = f"', in ' || {texts.line}"
         broken = f"WHEN broken IS NOT NULL THEN broken || {line}"
         misfit = {
             name: f"WHEN {value[name]} IS NULL AND {text[name]} IS NOT NULL THEN {literal(f'column {name!r}: ')}"
-            f" || left({text[name]}, 100) || {literal(f' is not {type.what}')} || {line}"
+            f" || left({text[name]}::VARCHAR, 100) || {literal(f' is not {type.what}')} || {line}"
             for name, type in types.items()
         }
         for name, column in lacks.items():
@@ -108,6 +119,8 @@ class Format(ABC):
             if why else f"{value[name]} AS {identifier(name)}"
             for name, why in fails.items()
         ]  # fmt: skip
+        if texts.fatal and on_error != "tell":
+            broken = f"WHEN broken IS NOT NULL THEN error(broken || {line})"
         told = "NULL::VARCHAR" if on_error == "fail" else f"CASE {broken} {' '.join(misfit.values())} END"
         return f"SELECT {', '.join(columns)}, {told} AS {MISFIT} FROM {source}"
 

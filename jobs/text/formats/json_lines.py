@@ -7,8 +7,10 @@ from typing import ClassVar
 from jobs.sql import literal
 from jobs.text.formats.format import Format, Texts
 
-EXACT = ("integer", "decimal")
+EXACT = ("HUGEINT", "DECIMAL")
 ROUNDED = "a number of more than 15 digits, which readers of JSON round; write it as a string"
+NO_NUMBER = "NaN and Infinity, which are no JSON; write them as strings"
+LONG = r"\s*-?(?:[0-9.]{17,}|[0-9]{16,}[eE]|[0-9.]+[eE]-[0-9]{3})"  # what a DOUBLE may round, to 0 perhaps
 
 
 @dataclass(frozen=True)
@@ -16,34 +18,47 @@ class JsonLines(Format):
     """A column is an object's member of that name, or what a path as $.user.id leads to; none, and null, are null.
 
     What is no string is read as its JSON text. A number with a fraction of more than 15 digits is a misfit for an exact
-    type, as JSON's readers round it; written as a string it is not.
+    type, as JSON's readers round it; written as a string it is not. Of a name that is there twice the first member counts.
     """
 
     kind: ClassVar[str] = "jsonl"
 
     def texts(self) -> Texts:
-        paths = {name: name if name.startswith("$") else f'$."{_escaped(name)}"' for name in self.columns}
+        paths = {name: _path(name) for name in self.columns}
         list_of = ", ".join(literal(path) for path in paths.values())
         source = (
             "(SELECT line, o, CASE WHEN o THEN json_extract_string(line, "
             f"[{list_of}]) END AS f FROM (SELECT line, coalesce(json_type(CASE WHEN json_valid(line) THEN line END) = 'OBJECT', false) AS o FROM lines))"
         )
         of = {name: f"f[{number}]" for number, name in enumerate(paths, 1)}
-        rounded = {
-            name: f"{of[name]} LIKE '%.%' AND regexp_matches(line, {literal(_long(name))})"
-            for name, type in self.columns.items()
-            if type.startswith(EXACT)
-        }
-        of |= {name: f"CASE WHEN NOT ({long}) THEN {of[name]} END" for name, long in rounded.items()}
-        lacks = {name: f"CASE WHEN {long} THEN {literal(ROUNDED)} END" for name, long in rounded.items()}
+        lacks = {name: lack for name, path in paths.items() if (lack := self._lack(name, of[name], path))}
+        of |= {name: f"CASE WHEN ({lack}) IS NULL THEN {of[name]} END" for name, lack in lacks.items()}
         return Texts(source, of, lacks, "CASE WHEN NOT o THEN 'no JSON object' END")
 
+    def _lack(self, name: str, text: str, path: str) -> str | None:
+        """SQL of why `text`, what the path leads to, is not what is written there; DuckDB has read numbers before."""
+        type = self.type(name).duckdb
+        if type == "DOUBLE":
+            number = f"CASE json_type(line, {literal(path)}) WHEN 'DOUBLE' THEN {literal(NO_NUMBER)} END"
+            return f"CASE WHEN {text} IN ('nan', 'NaN', 'inf', '-inf', 'Infinity', '-Infinity') THEN {number} END"
+        if type.startswith(EXACT):
+            return f"CASE WHEN {text} LIKE '%.%' THEN CASE WHEN {_rounded(path)} THEN {literal(ROUNDED)} END END"
+        return None
 
-def _escaped(name: str) -> str:
-    return name.replace("\\", "\\\\").replace('"', '\\"')
+
+def _path(name: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return name if name.startswith(("$.", "$[")) else f'$."{escaped}"'
 
 
-def _long(name: str) -> str:
-    """A regular expression for a long number in a member of a name, wherever in a line it is."""
-    member = re.findall(r'[^.\[\]"$]+', name)[-1:] or [name]
-    return rf'{re.escape(member[0])}"?\s*:\s*[+-]?[0-9.]{{17,}}'
+def _rounded(path: str) -> str:
+    """SQL for whether a line has a long number in a member of a path's last name, wherever that is.
+
+    In any member or list where the name may be written with an escape, and where the path ends with none.
+    """
+    anywhere = f"regexp_matches(line, {literal(f'[:,[]{LONG}')})"
+    last = re.search(r'\.(?:"([^"\\]*)"|([^]."\\[]*))$', path)
+    if not last:
+        return anywhere
+    member = rf'"{re.escape(last[1] or last[2] or "")}"\s*:{LONG}'
+    return f"regexp_matches(line, {literal(member)}) OR contains(line, chr(92)) AND {anywhere}"

@@ -24,7 +24,9 @@ class Log(Format):
     def texts(self) -> Texts:
         of = {name: f"f.{identifier(name)}" for name in self.columns}
         absent = " OR ".join(f"{text} IS NULL" for text in of.values())
-        of = {name: text if self.columns[name] == "text" else f"nullif({text}, '-')" for name, text in of.items()}
+        of = {
+            name: text if self.type(name).duckdb == "VARCHAR" else f"nullif({text}, '-')" for name, text in of.items()
+        }
         wanted = fields(self.log_format, only=list(self.columns))
         broken = f"CASE WHEN {absent} THEN 'no line of the log format' END"
         return Texts(f"(SELECT line, unnest([{wanted}]) AS f FROM lines)", of, {}, broken)

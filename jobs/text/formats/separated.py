@@ -21,6 +21,7 @@ Any = TypeVar("Any", bound="Separated")
 
 
 SAME = "same"
+NUMBER = re.compile("[1-9][0-9]{0,5}")  # what columns are called by without a header
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Separated(Format):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in self.columns:
-            if not self.header and self.numbers is None and not re.fullmatch("[1-9][0-9]{0,5}", name):
+            if not self.header and self.numbers is None and not NUMBER.fullmatch(name):
                 raise UsageError(
                     f"column {name!r}: without a header columns are called by their number, from 1; is there a header?"
                 )
@@ -74,7 +75,7 @@ class Separated(Format):
 
     def number(self, name: str) -> int | None:
         """Of the column called `name`, from 1; None if there is no such column, and 1 while the header is not known."""
-        if name.isdecimal() and name not in (self.numbers or {}):
+        if NUMBER.fullmatch(name) and name not in (self.numbers or {}):
             return int(name)
         return 1 if self.numbers is None else self.numbers.get(name)
 
@@ -88,7 +89,7 @@ class Separated(Format):
         for name in self.columns:
             if names.count(name) > 1:
                 raise UsageError(f"{first}: its header has the column {name!r} more than once; call it by its number")
-            if name not in names and not name.isdecimal() and self.columns[name] != SAME:
+            if name not in names and not NUMBER.fullmatch(name) and self.columns[name] != SAME:
                 raise UsageError(f"{first}: no column {name!r} in its header, which has: {', '.join(names)}")
         return {name: names.index(name) + 1 for name in self.columns if name in names}
 
@@ -132,7 +133,7 @@ class Separated(Format):
                     f"{name}: its header is {head[:200]!r}, where that of other files is {self.head!r:.200}"
                 )
             if end:
-                yield piece._replace(text=text, line=piece.line + 1)
+                yield piece._replace(text=text, line=piece.line + 1, lines=piece.lines - 1)
             break
         yield from pieces
 
@@ -169,7 +170,7 @@ class Csv(Separated):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+        if len(self.delimiter) != 1 or self.delimiter in '"\r\n\0':
             raise UsageError(
                 f"csv: {self.delimiter!r} cannot be a delimiter; it is one character, and no quote or line end"
             )
@@ -215,7 +216,7 @@ LIMIT = 16 << 20
 
 def _unbroken(pieces: Iterator[Piece], name: str) -> Iterator[Piece]:
     """The pieces, cut at line ends outside of quotes only; line ends inside are \\r."""
-    waiting: Piece | None = None  # it ends inside quotes
+    waiting: Piece | None = None  # it ends with a record that ends inside quotes
     for piece in pieces:
         whole = _together(waiting, piece)
         if waiting is None and '"' not in piece.text:
@@ -223,22 +224,25 @@ def _unbroken(pieces: Iterator[Piece], name: str) -> Iterator[Piece]:
             continue
         parts = whole.text.split('"')
         if len(parts) % 2:
-            yield whole._replace(text='"'.join(_protected(parts)))
+            yield _recut(whole, '"'.join(_protected(parts)))
             waiting = None
             continue
-        if len(parts[-1]) > LIMIT:
-            raise _open_quote(name, whole)
         cut = next((i for i in range(len(parts) - 2, -1, -2) if "\n" in parts[i]), None)
-        if cut is None:
-            waiting = whole
-            continue
-        before, _, behind = parts[cut].rpartition("\n")
-        text = '"'.join(_protected([*parts[:cut], before]))
-        rest = '"'.join([behind, *parts[cut + 1 :]])
-        yield whole._replace(text=text)
-        waiting = Piece(rest, 0, 0, 0, whole.line + text.count("\n") + text.count("\r") + 1)
+        waiting = whole
+        if cut is not None:
+            before, _, behind = parts[cut].rpartition("\n")
+            text = '"'.join(_protected([*parts[:cut], before]))
+            rest = '"'.join([behind, *parts[cut + 1 :]])
+            yield _recut(whole, text)
+            waiting = Piece(rest, 0, 0, 0, whole.line + text.count("\n") + text.count("\r") + 1)
+        if len(waiting.text) > LIMIT:
+            break
     if waiting is not None:
-        raise _open_quote(name, waiting)
+        raise FaninError(f"{name}:{waiting.line}: a quote is opened here and never closed")
+
+
+def _recut(piece: Piece, text: str) -> Piece:
+    return piece._replace(text=text, lines=text.count("\n") + 1)
 
 
 def _together(first: Piece | None, second: Piece) -> Piece:
@@ -250,8 +254,3 @@ def _together(first: Piece | None, second: Piece) -> Piece:
 
 def _protected(parts: Sequence[str]) -> list[str]:
     return [part.replace("\n", "\r") if number % 2 else part for number, part in enumerate(parts)]
-
-
-def _open_quote(name: str, piece: Piece) -> FaninError:
-    before = piece.text.rpartition('"')[0]
-    return FaninError(f"{name}:{piece.line + before.count(chr(10))}: a quote is opened here and never closed")
