@@ -28,6 +28,7 @@ from jobs.database import (
 from jobs.engines.describe import describe
 from jobs.engines.progress import Progress
 from jobs.plan import Plan
+from jobs.spill import Spill
 from jobs.storage.base import writing_failed
 from jobs.storage.inputs import InputFile, Inputs
 from jobs.storage.local import STDIN, Local
@@ -67,7 +68,7 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
     reading = Reading(plan.max_line, plan.strict, _readers(threads, inputs.files), progress, plan.input)
     try:
         with Output(path, settings.overwrite) as output:
-            with database(limits_of(settings, output)) as connection:
+            with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
                 opened = _opened(connection, plan, inputs.files, output.spill, reading.counters)
                 types = open_rows(connection, opened, lambda: reading.texts(inputs.files))
                 columns = output_columns(connection, plan, types)
@@ -77,7 +78,7 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
                     Partials(output.partials, state_types(connection), types) if plan.keep_partials else NO_PARTIALS
                 )
                 write(connection, output, plan, types, parts, progress)
-            counters = reading.counters + Counter(records=output.records, bad_rows=bad)
+            counters = reading.counters + Counter(records=output.records, bad_rows=bad, spilled=spill.most)
             output.publish(partial(
                 describe, plan, inputs, arguments=settings.arguments, columns=columns, counters=counters,
                 samples=samples, partials=partials,

@@ -17,6 +17,7 @@ from jobs.engines.describe import describe
 from jobs.engines.local import Settings, limits_of, write
 from jobs.errors import UsageError
 from jobs.plan import Plan
+from jobs.spill import Spill
 from jobs.storage.base import MANIFEST, join, writing_failed
 from jobs.storage.inputs import InputFile, Inputs
 from jobs.storage.manifest import Manifest, Partials, digest
@@ -46,12 +47,12 @@ def run(directories: Sequence[str], path: str, settings: Settings) -> Counter[st
     reading = Reading(MAX_LINE, strict=True)
     try:
         with Output(path, settings.overwrite) as output:
-            with database(limits_of(settings, output)) as connection:
+            with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
                 merge(connection, plan, partials, reading, inputs.files)
                 kept = replace(partials, files=output.partials)
                 write(connection, output, plan, partials.rows, 1 if plan.then else settings.parts)
             counters = sum((Counter(manifest.counters) for manifest in manifests), Counter[str]())
-            counters["records"] = output.records
+            counters |= {"records": output.records, "spilled": spill.most}
             output.publish(partial(
                 describe, plan, inputs, arguments=settings.arguments, columns=manifests[0].columns, counters=counters,
                 samples=[sample for manifest in manifests for sample in manifest.samples][:3], partials=kept,

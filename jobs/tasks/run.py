@@ -17,6 +17,7 @@ import duckdb
 from jobs import stages
 from jobs.database import Limits, database, explain_failure, make_partials, open_rows, state_types
 from jobs.plan import Plan
+from jobs.spill import Spill
 from jobs.tasks.reporter import Reporter
 from jobs.text.arrow import StreamFailed, records
 from jobs.text.sources import Reading, Shape
@@ -62,17 +63,22 @@ def _task(
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, str], Reporter]]:
     """A DuckDB of one thread with the views lines and rows over the source, and the types of rows."""
     reading = Reading(plan.max_line, plan.strict, shape=shape)
-    with Reporter() as reporter, tempfile.TemporaryDirectory(prefix="spill-", dir=os.curdir) as spill:
+    with (
+        Reporter() as reporter,
+        tempfile.TemporaryDirectory(prefix="spill-", dir=os.curdir) as folder,
+        Spill(Path(folder)) as spill,
+    ):
         try:
-            with database(Limits(memory, 1, Path(spill))) as connection:
+            with database(Limits(memory, 1, Path(folder))) as connection:
                 types = open_rows(
                     connection, plan, lambda: reading.lines(streams.source, streams.name, streams.start)
                 )
                 yield connection, types, reporter
         except (duckdb.Error, StreamFailed) as error:
             raise explain_failure(error, plan, reading) from error
-        if reading.counters["invalid_utf8"]:
-            reporter.count("invalid_utf8", reading.counters["invalid_utf8"])
+        for counter, amount in (("invalid_utf8", reading.counters["invalid_utf8"]), ("spilled", spill.most)):
+            if amount:
+                reporter.count(counter, amount)
 
 
 def _write(connection: duckdb.DuckDBPyConnection, sql: str, streams: Streams) -> None:

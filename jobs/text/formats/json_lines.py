@@ -17,8 +17,9 @@ LONG = r"\s*-?(?:[0-9.]{17,}|[0-9]{16,}[eE]|[0-9.]+[eE]-[0-9]{3})"  # what a DOU
 class JsonLines(Format):
     """A column is an object's member of that name, or what a path as $.user.id leads to; none, and null, are null.
 
-    What is no string is read as its JSON text. A number with a fraction of more than 15 digits is a misfit for an exact
-    type, as JSON's readers round it; written as a string it is not. Of a name that is there twice the first member counts.
+    What is no string is read as JSON text, with numbers as DuckDB writes them, 1.10 as 1.1. A number with a fraction of
+    more than 15 digits is a misfit for an exact type, as JSON's readers round it; written as a string it is not. Of a
+    name that is there twice the first member counts.
     """
 
     kind: ClassVar[str] = "jsonl"
