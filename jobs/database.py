@@ -146,7 +146,7 @@ def _place_of(misfit: str, plan: Plan, reading: Reading) -> str:
             connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
             told = connection.execute(f"SELECT {MISFIT} FROM ({plan.input.view('tell')})").fetchall()
         for number, (found,) in enumerate(told):
-            if found is not None and found in misfit:
+            if any(why in misfit for why in found.split("\n") if why):
                 before = piece.text.split("\n", number)[:number]
                 return f"{name}:{piece.line + number + sum(line.count(chr(13)) for line in before)}: "
     return ""

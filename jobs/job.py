@@ -51,7 +51,12 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
         with quoting(type(self)), self.make_runner() as runner:
             runner.run()
             for group in runner.counters():
-                _warn(group.get("fanin", {}), self.options.quiet)
+                kept = getattr(self.options, "on_error", None) == "null"
+                _warn(
+                    group.get("fanin", {}),
+                    "have nulls for what does not fit" if kept else "were left out",
+                    self.options.quiet,
+                )
             if self._should_cat_output():
                 for chunk in runner.cat_output():
                     self.stdout.write(chunk)
@@ -86,9 +91,9 @@ def _hear_mrjob(verbose: bool) -> None:
     log.setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
-def _warn(counters: Mapping[str, int], quiet: bool) -> None:
+def _warn(counters: Mapping[str, int], done: str, quiet: bool) -> None:
     if (bad := counters.get("bad_rows", 0)) and not quiet:
-        print(f"fanin: {bad} bad row(s) were left out; --max-bad 0 refuses and shows some", file=sys.stderr)
+        print(f"fanin: {bad} bad row(s) {done}; --max-bad 0 refuses and shows some", file=sys.stderr)
     if (replaced := counters.get("invalid_utf8", 0)) and not quiet:
         print(
             f"fanin: {replaced} invalid UTF-8 sequence(s) were read as U+FFFD; --strict refuses and names them",

@@ -33,7 +33,7 @@ FREE = (
     "max_line",
     "strict",
     "input",
-)  # what plans may differ in; of an input format more than its columns and kind
+)  # what plans may differ in; of an input format more than its columns and zone
 
 
 def run(directories: Sequence[str], path: str, settings: Settings) -> Counter[str]:
@@ -51,8 +51,8 @@ def run(directories: Sequence[str], path: str, settings: Settings) -> Counter[st
                 merge(connection, plan, partials, reading, inputs.files)
                 kept = replace(partials, files=output.partials)
                 write(connection, output, plan, partials.rows, 1 if plan.then else settings.parts)
-            counters = sum((Counter(manifest.counters) for manifest in manifests), Counter[str]())
-            counters |= {"records": output.records, "spilled": spill.most}
+            added = sum((Counter(manifest.counters) for manifest in manifests), Counter[str]())
+            counters = +Counter({**added, "records": output.records, "spilled": spill.most})
             output.publish(partial(
                 describe, plan, inputs, arguments=settings.arguments, columns=manifests[0].columns, counters=counters,
                 samples=[sample for manifest in manifests for sample in manifest.samples][:3], partials=kept,

@@ -39,7 +39,7 @@ class Local:
     def open(self, entry: Entry) -> IO[bytes]:
         try:
             if entry.path == STDIN:
-                return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+                return sys.stdin.buffer  # a header may have been looked at in its buffer
             return open(entry.path, "rb", buffering=0)
         except OSError as error:
             raise reading_failed(entry.path, error) from error

@@ -111,10 +111,10 @@ class Reading:
 def peeked(lines: int) -> list[str]:
     """The first lines of standard input, which is still to be read from its start."""
     data = sys.stdin.buffer.peek().removeprefix(BOM)  # type: ignore[union-attr]  # it is a BufferedReader
-    whole = re.split(rb"\r\n|\r|\n", data, maxsplit=lines)
-    if data and len(whole) == 1:
+    *whole, _ = re.split(rb"\r\n|\r|\n", data, maxsplit=lines)
+    if data and not whole:
         raise UsageError("-: its first line is not there at once, or too long; for a header give a file")
-    return [line.decode(errors="replace") for line in whole[:lines] if data]
+    return [line.decode(errors="replace") for line in whole]
 
 
 def side_by_side(streams: Sequence[Callable[[], Iterator[T]]], readers: int) -> Iterator[T]:

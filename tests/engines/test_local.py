@@ -1,5 +1,6 @@
 """The local engine's promises about memory; its answers are the conformance suite's business."""
 
+import json
 import os
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def test_twenty_million_distinct_words_in_256_mb(tmp_path: Path) -> None:
         assert all(line == f"w{i:08d}\t1\n" for i, line in enumerate(lines))
         lines.seek(0, os.SEEK_END)
         assert lines.tell() == words * len("w00000000\t1\n")
+    assert json.loads((tmp_path / "out" / "_MANIFEST.json").read_bytes())["counters"]["spilled"] > 100_000_000
 
 
 def test_nothing_is_left_of_a_spill(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ class Format(ABC):
         return typed.parse(self.columns[name], self.zone)
 
     def view(self, on_error: OnError) -> str:
-        """SQL of the view `input` over `lines`, a row for each line.  on_error: of a misfit; `tell` never fails."""
+        """SQL of the view `input` over `lines`, a row for each line.  on_error: of a misfit; `tell` never fails, and tells all of a line."""
         texts = self.texts()
         types = {name: self.type(name) for name in self.columns}
         text = {name: identifier(f"text {name}") for name in types}
@@ -122,6 +122,8 @@ class Format(ABC):
         if texts.fatal and on_error != "tell":
             broken = f"WHEN broken IS NOT NULL THEN error(broken || {line})"
         told = "NULL::VARCHAR" if on_error == "fail" else f"CASE {broken} {' '.join(misfit.values())} END"
+        if on_error == "tell":
+            told = f"concat_ws(chr(10), {', '.join(f'CASE {broken} {why} END' for why in misfit.values())})"
         return f"SELECT {', '.join(columns)}, {told} AS {MISFIT} FROM {source}"
 
     def bind(self: AnyFormat, heads: Sequence[Head]) -> AnyFormat:

@@ -9,6 +9,9 @@ from jobs.text.formats.format import Format, Texts
 
 EXACT = ("HUGEINT", "DECIMAL")
 ROUNDED = "a number of more than 15 digits, which readers of JSON round; write it as a string"
+FRACTION = (
+    "a number with a fraction, of which readers of JSON keep no text; declare a number, or write it as a string"
+)
 NO_NUMBER = "NaN and Infinity, which are no JSON; write them as strings"
 LONG = r"\s*-?(?:[0-9.]{17,}|[0-9]{16,}[eE]|[0-9.]+[eE]-[0-9]{3})"  # what a DOUBLE may round, to 0 perhaps
 
@@ -17,8 +20,8 @@ LONG = r"\s*-?(?:[0-9.]{17,}|[0-9]{16,}[eE]|[0-9.]+[eE]-[0-9]{3})"  # what a DOU
 class JsonLines(Format):
     """A column is an object's member of that name, or what a path as $.user.id leads to; none, and null, are null.
 
-    What is no string is read as JSON text, with numbers as DuckDB writes them, 1.10 as 1.1. A number with a fraction of
-    more than 15 digits is a misfit for an exact type, as JSON's readers round it; written as a string it is not. Of a
+    What is no string is read as JSON text, but a number with a fraction is no text, since 1.10 would be 1.1; and one of more
+    than 15 digits is a misfit for an exact type, as JSON's readers round it. Written as strings they are neither. Of a
     name that is there twice the first member counts.
     """
 
@@ -44,6 +47,9 @@ class JsonLines(Format):
             return f"CASE WHEN {text} IN ('nan', 'NaN', 'inf', '-inf', 'Infinity', '-Infinity') THEN {number} END"
         if type.startswith(EXACT):
             return f"CASE WHEN {text} LIKE '%.%' THEN CASE WHEN {_rounded(path)} THEN {literal(ROUNDED)} END END"
+        if type == "VARCHAR":
+            number = f"CASE json_type(line, {literal(path)}) WHEN 'DOUBLE' THEN {literal(FRACTION)} END"
+            return f"CASE WHEN {text} LIKE '%.%' AND {text} BETWEEN '-' AND ':' THEN {number} END"
         return None
 
 

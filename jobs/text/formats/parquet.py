@@ -45,9 +45,7 @@ class Parquet(Format):
         if found == "VARCHAR":
             return declared
         if not _holds(self.columns[name], found):
-            raise UsageError(
-                f"column {name!r}: is {found}, which cannot be read as {self.columns[name]} without loss"
-            )
+            raise UsageError(f"it is {found}, which cannot be read as {self.columns[name]} without loss")
         as_declared = f"TRY_CAST({{}} AS {declared.duckdb})"
         if found == "TIMESTAMP WITH TIME ZONE":
             as_declared = "make_timestamp(epoch_us({}))"
