@@ -41,6 +41,14 @@ class Yarn:
         """`fanin run ... -r hadoop`."""
         return command.run("run", *arguments, "-r", "hadoop", env=self.env, **options)
 
+    def here(self, *arguments: str) -> Result:
+        """`fanin run`, with the local engine."""
+        return self.fanin("run", *arguments)
+
+    def fanin(self, *arguments: str) -> Result:
+        """Another command, which must not fail."""
+        return command.run(*arguments, env=self.env).ok()
+
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """The same, going on."""
         pipe = subprocess.PIPE
