@@ -19,6 +19,7 @@ from jobs.measures import (
     Mean,
     Measure,
     Min,
+    Quantile,
     Span,
     StdDev,
     Sum,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AggregateJob", "Count", "CountDistinct", "Csv", "First", "InOrder", "JsonLines", "Last", "Log", "MRJob", "Max", "Mean",
-    "Measure", "Min", "Parquet", "Session", "Sliding", "Span", "StdDev", "Sum", "TopK", "Tsv", "Variance", "WeightedHistogram",
+    "Measure", "Min", "Parquet", "Quantile", "Session", "Sliding", "Span", "StdDev", "Sum", "TopK", "Tsv", "Variance", "WeightedHistogram",
 ]  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Every measure: any split, any merge tree, any order, through the shuffle's text or not: what plain Python says."""
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -17,6 +19,7 @@ from jobs import (
     Mean,
     Measure,
     Min,
+    Quantile,
     StdDev,
     Sum,
     TopK,
@@ -58,6 +61,22 @@ def extreme(values: Values, choose: Callable[..., float]) -> str | None:
     return show_float(choose(floats, key=lambda f: (f != f, f))) if floats else None
 
 
+def quantile(values: Values, q: Fraction, edges: list[Fraction]) -> str | None:
+    """The value below which q of those within the edges lies, spread evenly over their bin."""
+    places = [bisect_right(edges, x) for x in decimals_of(values)]
+    before = 0
+    for place, n in sorted(Counter(places).items()):
+        if before + n >= q * len(places):
+            if place in (0, len(edges)):
+                return None
+            low, high = edges[place - 1], edges[place]
+            return half_even(low + (high - low) * (q * len(places) - before) / n, 1)
+        before += n
+    return None
+
+
+EDGES = [Fraction(-1), Fraction(0), Fraction("0.5"), Fraction(10**9)]
+
 CASES: dict[str, tuple[Measure, Callable[[Values], str | None]]] = {
     "count": (Count(), lambda v: str(len(v))),
     "distinct": (CountDistinct("x"), lambda v: str(len({x for x, _, _ in v} - {None}))),
@@ -79,6 +98,8 @@ CASES: dict[str, tuple[Measure, Callable[[Values], str | None]]] = {
     "max f": (Max("f"), lambda v: extreme(v, max)),
     "first": (First("x", by="i"), lambda v: ends(v, lambda known: min(known))),
     "last": (Last("x", by="i"), lambda v: ends(v, lambda known: max(known))),
+    "median": (Quantile("x", "0.5", "edges:-1,0,0.5,1000000000", decimals=1), lambda v: quantile(v, Fraction(1, 2), EDGES)),
+    "quantile": (Quantile("x", "0.9", "edges:-1,0,0.5,1000000000", decimals=1), lambda v: quantile(v, Fraction(9, 10), EDGES)),
     "variance": (Variance("x", scale=2, decimals=6), lambda v: or_none(variance(decimals_of(v), 1), lambda x: half_even(x, 6))),
     "population": (
         Variance("x", scale=2, decimals=4, population=True),
@@ -166,6 +187,9 @@ def test_any_split_any_merge_tree_and_any_order(parts: list[list[Row]], data: st
     (lambda: Mean("x", scale=2, decimals=1), "decimals is 1; with this scale it must be 2 to 11"),
     (lambda: Variance("x", scale=2, decimals=3), "must be 4 to 13"),
     (lambda: StdDev("x", scale=15, decimals=15), "scale is 15, must be 0 to 14"),
+    (lambda: Quantile("x", "1.5", "edges:0,1"), "q is '1.5', must be a text"),
+    (lambda: Quantile("x", "0.5", "categories"), "are not of numbers"),
+    (lambda: Quantile("x", "0.5", "edges:0,0.25", decimals=1), "decimals is 1; with these bins it must be 2 to 11"),
     (lambda: Min("l").partial(Rows({"l": "VARCHAR[]"}, "''")), "whose values have no one order"),
     (lambda: First("x", by="y").partial(Rows(TYPES, "''")), "no column 'y' in rows"),
 ])  # fmt: skip

@@ -20,7 +20,7 @@ class WeightedHistogram(Measure):
 
     bin: the bin, [low, high), and its edges; underflow, overflow, nan and null, too.  n: rows.  weight: their sum.
     share: of all weights of the group, and cumulative, with all bins before, to `decimals`; null where these sum to 0 or less.
-    error: the root of the sum of squared weights, https://doi.org/10.1016/0168-9002(93)90823-J.  edges: a digest of all edges.
+    error: the root of the sum of squared weights, as boost-histogram's Weight storage has it.  edges: a digest of all edges.
 
     weight: a number column of at most `scale` decimals and 14 digits; rows where it is null are left out.  None: each row weighs 1.
     bins: as `jobs.measures.bins.parse` takes them.

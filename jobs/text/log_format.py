@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from jobs.errors import UsageError
-from jobs.sql import identifier, literal
+from jobs.sql import identifier, let, literal
 
 COMMON = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent'
 NAMED = {"common": COMMON, "combined": f'{COMMON} "$http_referer" "$http_user_agent"'}
@@ -119,9 +119,9 @@ def fields(format: str, line: str = "line", only: Collection[str] | None = None)
         values |= {name: f"nullif({_PART}.{identifier(name)}, '')" for name in parts}
         request = "".join(text if name in (*parts, "") else text.replace("(", "(?:", 1) for name, text in _REQUEST)
         named = [name for name, _ in _REQUEST if name in parts]
-        struct = _let(_PART, _groups(f"{_MATCH}.request", request, named), _struct(values))
+        struct = let(_PART, _groups(f"{_MATCH}.request", request, named), _struct(values))
     found = f"{_MATCH}.{identifier(sure)} <> ''"
-    return _let(_MATCH, _groups(identifier(line), regex, names), f"CASE WHEN {found} THEN {struct} END")
+    return let(_MATCH, _groups(identifier(line), regex, names), f"CASE WHEN {found} THEN {struct} END")
 
 
 def _groups(text: str, regex: str, names: Iterable[str]) -> str:
@@ -130,8 +130,3 @@ def _groups(text: str, regex: str, names: Iterable[str]) -> str:
 
 def _struct(values: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{identifier(name)}: {value}" for name, value in values.items()) + "}"
-
-
-def _let(name: str, value: str, body: str) -> str:
-    """SQL for `body` with `name` for `value`, computed once; in a CASE it would be computed for each mention."""
-    return f"list_transform([{value}], lambda {name}: {body})[1]"

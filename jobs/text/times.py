@@ -12,7 +12,7 @@ import zoneinfo
 import duckdb
 
 from jobs.errors import UsageError
-from jobs.sql import identifier, literal
+from jobs.sql import identifier, let, literal
 
 DURATIONS = {"w": 604_800_000_000, "d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 10**6, "ms": 10**3}
 DAY = DURATIONS["d"]
@@ -130,7 +130,7 @@ def iso(time: str, zone: str = "UTC") -> str:
     offset = f"({_WALL} - {_US})"
     digits = f"left(strftime(make_timestamp(abs{offset}), '%H:%M:%S'), if({offset} % 60000000 = 0, 5, 8))"
     body = f"{text(f'make_timestamp({_WALL})')} || if({offset} < 0, '-', '+') || {digits}"
-    return _let(_US, f"epoch_us({time})", _let(_WALL, _wall(_US, zone), body))
+    return let(_US, f"epoch_us({time})", let(_WALL, _wall(_US, zone), body))
 
 
 def _matches(value: str, pattern: str) -> str:
@@ -146,14 +146,14 @@ def _epoch(value: str, decimals: int) -> str:
     return (
         f"CASE WHEN {whole} BETWEEN {first} AND {last} AND {whole}::VARCHAR = {value}"
         f" THEN make_timestamp({whole} * {10**decimals}) WHEN {_matches(value, pattern)}"
-        f" THEN {_let(_US, number, _timestamp(f'trunc({_US})::BIGINT * {10**decimals} + {rest}'))} END"
+        f" THEN {let(_US, number, _timestamp(f'trunc({_US})::BIGINT * {10**decimals} + {rest}'))} END"
     )
 
 
 def _timestamp(us: str) -> str:
     """SQL for the TIMESTAMP of microseconds since 1970; NULL where its year is not 0001 to 9999."""
     inside = f"{_US} BETWEEN {FIRST * 10**6} AND {LAST * 10**6 + 999_999}"
-    return _let(_US, us, f"CASE WHEN {inside} THEN make_timestamp({_US}) END")
+    return let(_US, us, f"CASE WHEN {inside} THEN make_timestamp({_US}) END")
 
 
 def _wall(us: str, zone: str) -> str:
@@ -172,9 +172,4 @@ def _instant(wall: str, zone: str, skipped: str) -> str:
     late = f"({_WALL} - ({_wall(f'{_WALL} + {around}', zone)} - ({_WALL} + {around})))"
     tried = " ".join(f"WHEN {_wall(us, zone)} = {_WALL} THEN {us}" for us in (_EARLY, late))
     chosen = f"CASE WHEN {_EARLY} = {late} THEN {_EARLY} {tried} ELSE {skipped} END"
-    return _let(_WALL, wall, _let(_EARLY, early, chosen))
-
-
-def _let(name: str, value: str, body: str) -> str:
-    """SQL for `body` with `name` for `value`, computed once; in a CASE it would be computed for each mention."""
-    return f"list_transform([{value}], lambda {name}: {body})[1]"
+    return let(_WALL, wall, let(_EARLY, early, chosen))
