@@ -98,6 +98,8 @@ def _cat(options: argparse.Namespace) -> None:
 
         print(nested(options.directories, options.column))
         return
+    if options.column:
+        raise UsageError("cat: --column is of --json")
     for directory in options.directories:
         for file in resolve([directory]).files:
             for chunk in file.chunks():

@@ -42,7 +42,7 @@ def nested(directories: Sequence[str], column: str | None = None) -> str:
         for file in inputs.files:
             for line in _lines(file):
                 record = dict(zip(types, line.split("\t"), strict=True))
-                path = ["\\N" if (text := _decoded(record[key])) is None else text for key in keys]
+                path = [_key(record[key]) for key in keys]
                 _add(told, path, {name: _value(record[name], types[name]) for name in chosen}, directory)
     return _text(told)
 
@@ -72,6 +72,12 @@ def _add(told: dict[str, Any], path: list[str], values: dict[str, Any], director
         place = " / ".join([*before, min(twice)])
         raise FaninError(f"{directory}: has {place} once more; merge outputs of the same groups first")
     inside.update(found)
+
+
+def _key(field: str) -> str:
+    """A null is told as `\\N`, and so the text that is written like that as it stands in the record."""
+    text = _decoded(field)
+    return field if text in (None, "\\N") else str(text)
 
 
 def _decoded(field: str) -> str | None:

@@ -78,7 +78,7 @@ def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
     apart = {
         f"{name}.{sub}": sql for name, measure in plan.measures.items() for sub, sql in measure.within(rows).items()
     }
-    told = f"(\n{_told(plan, types, apart, _computed(rows, source))})"
+    told = f"(\n{_told(plan, types, apart, _computed(plan, rows, source))})"
     bounds = plan.window.bounds if plan.window else {}
     if plan.window:
         told, by = plan.window.placed(told, by), [*by, PLACE]
@@ -238,9 +238,11 @@ def _told(plan: Plan, types: Mapping[str, str], apart: Mapping[str, str], source
     return _select(["*", *told], source)
 
 
-def _computed(rows: Rows, source: str) -> str:
-    """The rows of `source` with what measures have asked to be computed once."""
+def _computed(plan: Plan, rows: Rows, source: str) -> str:
+    """The rows of `source` with what measures have asked to be computed once; nothing of those that are left out."""
     for name, sql in rows.computed.items():
+        if plan.leaves_out:
+            sql = f"CASE WHEN {identifier(plan.bad)} IS NULL THEN {sql} END"
         source = f"(SELECT *, {sql} AS {name} FROM {source})"
     return source
 

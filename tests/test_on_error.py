@@ -266,3 +266,15 @@ def test_a_line_is_found_whatever_else_does_not_fit_in_it(tmp_path: Path) -> Non
     assert (refused.code, refused.err) == (
         1, f"fanin: {file}:2: column '2': y is not an integer, in the line x,y\n",
     )  # fmt: skip
+
+
+def test_what_a_job_calls_bad_is_not_measured(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(
+        "from jobs import AggregateJob, Sum\n"
+        "class Job(AggregateJob):\n"
+        "    rows = \"SELECT line AS x, CASE WHEN line = 'x' THEN 'an x' END AS why FROM lines\"\n"
+        '    bad = "why"\n'
+        '    measures = {"sum": Sum("x")}\n'
+    )
+    done = command.run("run", f"{tmp_path}/job.py:Job", "-", "--max-bad", "50%", input=b"1\nx\n2\n").ok()
+    assert (done.out, "1 bad row(s) were left out" in done.err) == (b"3\n", True)

@@ -9,9 +9,11 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from itertools import pairwise
+
+WIDE = Context(prec=100)
 
 
 def lines(data: bytes) -> list[str]:
@@ -66,7 +68,7 @@ def half_even(value: Fraction, decimals: int) -> str:
     whole = scaled.numerator // scaled.denominator
     rest = scaled - whole
     whole += rest > Fraction(1, 2) or (rest == Fraction(1, 2) and whole % 2 == 1)
-    return f"{Decimal(whole).scaleb(-decimals):f}"
+    return f"{Decimal(whole).scaleb(-decimals, WIDE):f}"
 
 
 def variance(numbers: list[Fraction], less: int) -> Fraction | None:
@@ -88,7 +90,7 @@ def root(value: Fraction, decimals: int) -> str:
         low, high = (middle, high) if middle * middle <= target else (low, middle)
     half = Fraction(2 * low + 1, 2) ** 2
     low += half < target or (half == target and low % 2 == 1)
-    return f"{Decimal(low).scaleb(-decimals):f}"
+    return f"{Decimal(low).scaleb(-decimals, WIDE):f}"
 
 
 def decode(field: str) -> str | None:

@@ -26,7 +26,7 @@ def test_columns_of_every_storage(place: Place, tmp_path: Path) -> None:
         place.write(f"{place.root}/in/é {number}.parquet", parquet(tmp_path, ROWS.format(count=5000)))
     arguments = ["--format", "parquet", "--key", "k", "--value", "money", "--value", "n", "--scale", "2"]
     out = command.run("run", "sums", f"{place.root}/in", *arguments).ok().out.decode()
-    expected = {}
+    expected: dict[str, tuple[int, int]] = {}
     for i in range(5000):
         key = ["a", "tab\\t", "\\N"][i % 3]
         money, n = expected.get(key, (0, 0))
