@@ -161,21 +161,21 @@ class Session(Window):
         return {_FIRST: f"min({_FIRST})", _LAST: f"max({_LAST})"}
 
     def placed(self, source: str, keys: Sequence[str]) -> str:
-        return self._numbered(f"(SELECT *, {TIME} AS {_FIRST}, {TIME} AS {_LAST} FROM {source})", keys)
+        source = f"(SELECT *, {TIME} AS {_FIRST}, {TIME} AS {_LAST} FROM {source})"
+        return self._numbered(source, keys, f"lag({_LAST})", "")
 
     def replaced(self, source: str) -> str:
-        return self._numbered(source, ["key"])
+        """One may end behind the one before it."""
+        return self._numbered(source, ["key"], f"max({_LAST})", " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING")
 
-    def _numbered(self, source: str, keys: Sequence[str]) -> str:
-        """Stretches with the number of their session: a new one begins where all before ended longer ago than the gap."""
+    def _numbered(self, source: str, keys: Sequence[str], last: str, frame: str) -> str:
+        """Stretches with the number of their session: a new one begins where the `last` before ended longer ago than the gap."""
         by = f"PARTITION BY {', '.join(keys)} " if keys else ""
-        before = (
-            f"max({_LAST}) OVER ({by}ORDER BY {_FIRST}, {_LAST} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-        )
-        new = f"epoch_us({_FIRST}) - epoch_us({before}) > {self.gap}"
+        in_order = f"{by}ORDER BY {_FIRST}"
+        new = f"epoch_us({_FIRST}) - epoch_us({last} OVER ({in_order}{frame})) > {self.gap}"
         begins = f"(SELECT *, CASE WHEN {new} THEN 1 ELSE 0 END AS {_BEGINS} FROM {source})"
-        # RANGE: one of equal stretches begins the session, whichever, and all of them are in it.
-        number = f"sum({_BEGINS}) OVER ({by}ORDER BY {_FIRST}, {_LAST} RANGE UNBOUNDED PRECEDING)"
+        # RANGE: one of those that start together begins the session, whichever, and all of them are in it.
+        number = f"sum({_BEGINS}) OVER ({in_order} RANGE UNBOUNDED PRECEDING)"
         return f"(SELECT * EXCLUDE ({_BEGINS}), {number} AS {PLACE} FROM {begins})"
 
     @property

@@ -82,7 +82,7 @@ def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
     bounds = plan.window.bounds if plan.window else {}
     if plan.window:
         told, by = plan.window.placed(told, by), [*by, PLACE]
-    columns = [f"{joined([encoded(f'{key}::VARCHAR') for key in keys])} AS key", *[BAD] * plan.leaves_out, *bounds]
+    columns = [f"{joined([encoded(key) for key in keys])} AS key", *[BAD] * plan.leaves_out, *bounds]
     aggregates = [f"{sql} AS {name}" for name, sql in {**bounds, **states}.items()]
     subs = {name: _subs(name, plan, types) for name in _several(plan, types)}
     if not subs:
@@ -168,7 +168,7 @@ def records(plan: Plan, parts: int, source: str = "final") -> str:
     With TopK they are those of its k groups, in its order, in one part.
     """
     columns = plan.columns[len(plan.group_by) :]
-    value = joined([encoded(f"{value_column(column)}::VARCHAR") for column in columns])
+    value = joined([encoded(value_column(column)) for column in columns])
     pieces = ["key"] * bool(plan.group_by) + ["value"] * bool(columns)
     record = f" || {TAB} || ".join(pieces) + f" || {NEWLINE}"
     if plan.then:
@@ -197,7 +197,7 @@ def kept(states: Mapping[str, str], parts: int, source: str = "partial") -> str:
 
 
 def _line(states: Mapping[str, str]) -> str:
-    return f"{joined(['key', *(encoded(f'{identifier(name)}::VARCHAR') for name in states)])} || {NEWLINE}"
+    return f"{joined(['key', *(encoded(identifier(name)) for name in states)])} || {NEWLINE}"
 
 
 def unshuffled(keys: int, states: Mapping[str, str], source: str = "lines") -> str:

@@ -4,16 +4,23 @@ A null is `\\N`; backslash, tab, newline and carriage return are escaped by a ba
 never have the same text, so encoded keys group, sort and partition as the values they stand for.
 """
 
+from jobs.sql import literal
+from jobs.text import numbers
+
+# Types whose text holds nothing to escape.
+PLAIN = sorted({*numbers.INTEGERS, *numbers.FLOATS, "BOOLEAN", "DATE", "TIME", "TIMESTAMP"})
 TAB = "chr(9)"
 NEWLINE = "chr(10)"
 
 
-def encoded(text: str) -> str:
-    """SQL that encodes the VARCHAR expression `text` as one column of a record."""
+def encoded(value: str) -> str:
+    """SQL that encodes `value`, of any type, as one column of a record; DuckDB decides by the type before it runs."""
+    text = f"({value})::VARCHAR"
     escaped = text
     for character, escape in (("chr(92)", r"\\"), ("chr(9)", r"\t"), ("chr(10)", r"\n"), ("chr(13)", r"\r")):
         escaped = f"replace({escaped}, {character}, '{escape}')"
-    return rf"CASE WHEN {text} IS NULL THEN '\N' ELSE {escaped} END"
+    plain = f"typeof({value}) IN ({', '.join(map(literal, PLAIN))}) OR typeof({value}) LIKE 'DECIMAL(%'"
+    return rf"coalesce(CASE WHEN {plain} THEN {text} ELSE {escaped} END, '\N')"
 
 
 def decoded(text: str) -> str:
