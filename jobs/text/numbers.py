@@ -70,7 +70,7 @@ def read(text: str, scale: int) -> str:
     """
     target = f"DECIMAL({DIGITS}, {scale})" if scale else "HUGEINT"
     fits = f"[+-]?0*[0-9]{{1,{DIGITS - scale}}}" + (rf"(\.[0-9]{{1,{scale}}})?" if scale else "")
-    usual = [f"DECIMAL(18, {min(scale, 2)})", "BIGINT"] if scale else ["BIGINT"]
+    usual = [f"DECIMAL({min(18, DIGITS - scale + few)}, {few})" for few in sorted({min(scale, 2), 0}, reverse=True)]
     same = [f"TRY_CAST({text} AS {type})" for type in usual]
     seen = " ".join(f"WHEN {number}::VARCHAR = {text} THEN {number}::{target}" for number in same)
     return f"{seen} WHEN regexp_full_match({text}, {literal(fits)}) THEN TRY_CAST({text} AS {target})"

@@ -150,10 +150,11 @@ class Tsv(Separated):
         return head.split("\t")
 
     def texts(self) -> Texts:
-        of = {name: decoded(piece) for name, piece in self._fields().items()}
+        of = {name: f"CASE WHEN e THEN {decoded(piece)} ELSE {piece} END" for name, piece in self._fields().items()}
         if self.null != "\\N":
             of = {name: f"nullif({text}, {literal(self.null)})" for name, text in of.items()}
-        return Texts(f"(SELECT line, string_split(line, {TAB}) AS f FROM lines)", of, self._lacks())
+        source = f"(SELECT line, contains(line, chr(92)) AS e, string_split(line, {TAB}) AS f FROM lines)"
+        return Texts(source, of, self._lacks())
 
 
 @dataclass(frozen=True)
