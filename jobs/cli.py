@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jobs import audit
 from jobs.errors import FAILED, UsageError, exit_code
-from jobs.storage.inputs import resolve
+from jobs.storage.inputs import chunks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,9 +101,7 @@ def _cat(options: argparse.Namespace) -> None:
     if options.column:
         raise UsageError("cat: --column is of --json")
     for directory in options.directories:
-        for file in resolve([directory]).files:
-            for chunk in file.chunks():
-                sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.writelines(chunks(directory))
 
 
 def _verify(options: argparse.Namespace) -> None:

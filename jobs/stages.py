@@ -12,7 +12,7 @@ From `partial` on a group is known by `key`: its key columns, encoded and joined
 windows it has states for each piece of time, and what bounds that piece stands beside them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 
 from jobs.errors import DeclarationError, UsageError
@@ -67,7 +67,7 @@ def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
     """
     rows = Rows(types, _group_name(plan))
     states = {
-        _state(name, state): aggregate
+        State(name)[state]: aggregate
         for name, measure in plan.measures.items()
         for state, aggregate in measure.partial(rows).items()
     }
@@ -84,22 +84,10 @@ def partial(plan: Plan, types: Mapping[str, str], source: str = "rows") -> str:
         told, by = plan.window.placed(told, by), [*by, PLACE]
     columns = [f"{joined([encoded(key) for key in keys])} AS key", *[BAD] * plan.leaves_out, *bounds]
     aggregates = [f"{sql} AS {name}" for name, sql in {**bounds, **states}.items()]
-    subs = {name: _subs(name, plan, types) for name in _several(plan, types)}
-    if not subs:
-        group_by = f"\nGROUP BY {', '.join(by)}" if by else ""
-        return _select([*columns, *states], f"(\n{_select([*by, *aggregates], told)}{group_by})")
-    every = [sub for inside in subs.values() for sub in inside]
-    kind = " ".join(f"WHEN grouping({inside[0]}) = 0 THEN {number}" for number, inside in enumerate(subs.values(), 1))
-    sets = [", ".join([*by, *inside]) for inside in ([], *subs.values())]
-    groups = _select([*by, *every, f"CASE {kind} ELSE 0 END AS kind", *aggregates], told)
-    groups += f"\nGROUP BY GROUPING SETS (({'), ('.join(sets)}))"
-    owners = dict.fromkeys([*every, *states], 0) | {
-        state: number
-        for number, name in enumerate(subs, 1)
-        for state in state_columns(name, plan.measures[name], types).values()
-    }
-    owned = [f"CASE WHEN kind = {owner} THEN {state} END AS {state}" for state, owner in owners.items()]
-    return _select([*columns, "kind", *owned], f"(\n{groups})")
+    if _several(plan, types):
+        return _select([*columns, "kind", *_owned(plan, types, states)], _by_kind(plan, types, by, aggregates, told))
+    group_by = f"\nGROUP BY {', '.join(by)}" if by else ""
+    return _select([*columns, *states], f"(\n{_select([*by, *aggregates], told)}{group_by})")
 
 
 def good(plan: Plan, source: str = "partial") -> str:
@@ -126,7 +114,7 @@ def merge(plan: Plan, types: Mapping[str, str], source: str = "unshuffled") -> s
     several = _several(plan, types)
     apart = ["kind", *(sub for name in several for sub in _subs(name, plan, types))] if several else []
     states = [
-        f"{aggregate} AS {_state(name, state)}"
+        f"{aggregate} AS {State(name)[state]}"
         for name, measure in plan.measures.items()
         for state, aggregate in measure.merge(state_columns(name, measure, types)).items()
     ]
@@ -247,6 +235,27 @@ def _computed(plan: Plan, rows: Rows, source: str) -> str:
     return source
 
 
+def _by_kind(plan: Plan, types: Mapping[str, str], by: list[str], aggregates: list[str], told: str) -> str:
+    """`told`, aggregated by `by`, as kind 0, and once more for each measure of several states by what tells these apart."""
+    subs = [_subs(name, plan, types) for name in _several(plan, types)]
+    kind = " ".join(f"WHEN grouping({inside[0]}) = 0 THEN {number}" for number, inside in enumerate(subs, 1))
+    every = [sub for inside in subs for sub in inside]
+    sets = [", ".join([*by, *inside]) for inside in ([], *subs)]
+    groups = _select([*by, *every, f"CASE {kind} ELSE 0 END AS kind", *aggregates], told)
+    return f"(\n{groups}\nGROUP BY GROUPING SETS (({'), ('.join(sets)})))"
+
+
+def _owned(plan: Plan, types: Mapping[str, str], states: Iterable[str]) -> list[str]:
+    """The columns of all states, each NULL but in rows of the kind that has it."""
+    several = _several(plan, types)
+    owners = dict.fromkeys([*(sub for name in several for sub in _subs(name, plan, types)), *states], 0) | {
+        state: number
+        for number, name in enumerate(several, 1)
+        for state in state_columns(name, plan.measures[name], types).values()
+    }
+    return [f"CASE WHEN kind = {owner} THEN {state} END AS {state}" for state, owner in owners.items()]
+
+
 def _placed(plan: Plan, source: str) -> tuple[str, list[str], list[str]]:
     """`source`, states, where a piece of time is told by columns; those that tell a group with it, and its bounds, merged."""
     if not plan.window:
@@ -282,7 +291,7 @@ def _order(plan: Plan) -> list[str]:
     """What orders a group's records, where it has several."""
     order = [next(iter(plan.window.bounds))] if plan.window else []
     if plan.table:
-        order.append(_state(plan.table[0], "order"))
+        order.append(State(plan.table[0])["order"])
     return [f"{column} AS {_in_order(number)}" for number, column in enumerate(order)]
 
 
@@ -298,7 +307,7 @@ def _several(plan: Plan, types: Mapping[str, str]) -> list[str]:
 def _levels(plan: Plan, types: Mapping[str, str]) -> Iterator[list[str]]:
     """The steps of all measures, the first of each before the second of each."""
     steps = [
-        [f"{sql} AS {_state(name, step)}" for step, sql in measure.steps(state_columns(name, measure, types)).items()]
+        [f"{sql} AS {State(name)[step]}" for step, sql in measure.steps(state_columns(name, measure, types)).items()]
         for name, measure in plan.measures.items()
     ]
     for level in zip_longest(*steps):
@@ -307,11 +316,7 @@ def _levels(plan: Plan, types: Mapping[str, str]) -> Iterator[list[str]]:
 
 def _subs(name: str, plan: Plan, types: Mapping[str, str]) -> list[str]:
     """The columns that tell a measure's states apart."""
-    return [_state(name, sub) for sub in plan.measures[name].within(Rows(types, NOBODY))]
-
-
-def _state(name: str, state: str) -> str:
-    return identifier(f"{name}.{state}")
+    return [State(name)[sub] for sub in plan.measures[name].within(Rows(types, NOBODY))]
 
 
 def _group_name(plan: Plan) -> str:

@@ -13,7 +13,7 @@ from types import TracebackType
 from jobs.engines import local
 from jobs.engines.local import Settings
 from jobs.plan import Plan
-from jobs.storage.inputs import resolve
+from jobs.storage.inputs import chunks, resolve
 from jobs.storage.scratch import scratch
 
 
@@ -36,8 +36,7 @@ class LocalRunner:
         """The output's bytes, part by part, in chunks."""
         if self._counters is None:
             raise ValueError("run the job before reading its output")
-        for file in resolve([self._output]).files:
-            yield from file.chunks()
+        yield from chunks(self._output)
 
     def counters(self) -> list[dict[str, dict[str, int]]]:
         """Counters as mrjob gives them: for each step, group to counter to value."""

@@ -7,8 +7,9 @@ from jobs.errors import UsageError
 from jobs.measures.measure import Measure, Rows, State
 from jobs.sql import identifier
 from jobs.text import numbers
+from jobs.text.values import ONE_TEXT
 
-ORDERED = {*numbers.INTEGERS, "VARCHAR", "BOOLEAN", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"}
+ORDERED = {*ONE_TEXT, "TIMESTAMP WITH TIME ZONE"}
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Rows:
 class State(Mapping[str, str]):
     """State column name to its quoted SQL name; a step's name, too, which is not among those that are iterated."""
 
-    def __init__(self, measure: str, columns: Iterable[str]) -> None:
+    def __init__(self, measure: str, columns: Iterable[str] = ()) -> None:
         self._measure, self._columns = measure, list(columns)
 
     def __getitem__(self, name: str) -> str:

@@ -80,6 +80,12 @@ def resolve(paths: Iterable[str]) -> Inputs:
     return found
 
 
+def chunks(path: str) -> Iterator[bytes]:
+    """All bytes that `path` stands for, a piece at a time, verified where a manifest lists them."""
+    for file in resolve([path]).files:
+        yield from file.chunks()
+
+
 def _files(storage: Storage, entry: Entry, manifests: dict[str, Manifest]) -> list[InputFile]:
     if not entry.folder:
         return [InputFile(entry, storage)]

@@ -6,9 +6,10 @@ never have the same text, so encoded keys group, sort and partition as the value
 
 from jobs.sql import literal
 from jobs.text import numbers
+from jobs.text.values import ONE_TEXT
 
 # Types whose text holds nothing to escape.
-PLAIN = sorted({*numbers.INTEGERS, *numbers.FLOATS, "BOOLEAN", "DATE", "TIME", "TIMESTAMP"})
+PLAIN = sorted((ONE_TEXT | numbers.FLOATS) - {"VARCHAR"})
 TAB = "chr(9)"
 NEWLINE = "chr(10)"
 

@@ -195,7 +195,7 @@ def test_a_quote_that_is_never_closed_is_told_with_the_line_of_its_record(text: 
 @pytest.mark.parametrize("line", ["plain", '"plain"', '"a","b"', '"a ""b"""'])
 def test_a_record_without_end_is_given_up_in_bounded_memory(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stray quote turns what is in quotes and what is not about; the rest of the file is one record then."""
-    monkeypatch.setattr("jobs.text.formats.separated.LIMIT", 1000)
+    monkeypatch.setattr("jobs.text.formats.csv.LIMIT", 1000)
     read = 0
 
     def endless() -> Iterator[Piece]:
@@ -210,7 +210,7 @@ def test_a_record_without_end_is_given_up_in_bounded_memory(line: str, monkeypat
 
 
 def test_a_long_record_in_quotes_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.text.formats.separated.LIMIT", 1000)
+    monkeypatch.setattr("jobs.text.formats.csv.LIMIT", 1000)
     body = 'line ""x""\n' * 70
     assert rows(Csv(texts(2)), f'a,"{body}"\n' * 20, 100) == [("a", body.replace('""', '"'), None)] * 20
 

@@ -30,7 +30,7 @@ from jobs.engines.hadoop.yarn import Cluster
 from jobs.errors import UsageError
 from jobs.storage.base import base_name, join
 from jobs.storage.hdfs import Hdfs
-from jobs.storage.inputs import Inputs, resolve
+from jobs.storage.inputs import Inputs, chunks, resolve
 from jobs.storage.output import Describe, Output
 from jobs.storage.owners import is_dead, new_tag
 from jobs.storage.scratch import scratch
@@ -252,5 +252,4 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
         """The output's bytes, part by part, in chunks, verified."""
         if not self._ran_job:
             raise ValueError("run the job before reading its output")
-        for file in resolve([self._output_dir]).files:
-            yield from file.chunks()
+        yield from chunks(self._output_dir)

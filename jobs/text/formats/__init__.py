@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.text.formats.csv import Csv
 from jobs.text.formats.format import MISFIT, Format, Head, OnError
 from jobs.text.formats.json_lines import JsonLines
 from jobs.text.formats.log import Log
 from jobs.text.formats.parquet import Parquet
-from jobs.text.formats.separated import Csv, Tsv
+from jobs.text.formats.tsv import Tsv
 
 __all__ = ["KINDS", "MISFIT", "Csv", "Format", "Head", "JsonLines", "Log", "OnError", "Parquet", "Tsv", "from_json"]
 
