@@ -62,13 +62,17 @@ class AggregateJob(MRJob):
         kind = type(self)
         if isinstance(self.group_by, str):
             raise DeclarationError("group_by", f"{self.group_by!r} is a text, not a list of columns")
-        on_error: OnError = self.options.on_error if self.input else "fail"
+        input, on_error = self.input, self.options.on_error
+        if on_error != "fail" and not input:
+            raise UsageError(
+                f"--on-error {on_error}: this job reads lines, and has no columns that a value might not fit"
+            )
         return Plan(
             job=f"{kind.__module__}:{kind.__qualname__}",
-            rows=self.rows or ("SELECT * FROM input" if self.input else ""),
+            rows=self.rows or ("SELECT * FROM input" if input else ""),
             group_by=tuple(self.group_by),
             measures=self.measures,
-            input=self.input,
+            input=input,
             on_error=on_error,
             bad=self.bad or (MISFIT if on_error != "fail" else ""),
             keeps_bad=on_error == "null",

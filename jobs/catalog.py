@@ -6,6 +6,7 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
+from inspect import isabstract
 from pathlib import Path
 from types import ModuleType
 
@@ -46,7 +47,7 @@ def _jobs_of(module: ModuleType) -> dict[str, type[PlainMRJob]]:
         name: value
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, PlainMRJob)
-        and value not in (AggregateJob, MRJob) and value.__module__ == module.__name__
+        and value not in (AggregateJob, MRJob) and value.__module__ == module.__name__ and not isabstract(value)
     }  # fmt: skip
 
 

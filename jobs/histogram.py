@@ -23,20 +23,12 @@ class Histogram(TabularJob):
     def configure_args(self) -> None:
         super().configure_args()
         add = self.add_passthru_arg
-        add(
-            "--key",
-            action="append",
-            default=[],
-            metavar="COLUMN",
-            help="a column of keys; none: one histogram of all",
-        )
-        add(
-            "--value", required=True, metavar="COLUMN", help="whose values fall into the bins; with --merge, the bins"
-        )
+        add("--key", action="append", default=[], metavar="COLUMN", help="a column of keys; none: one histogram")
+        add("--value", metavar="COLUMN", help="whose values fall into the bins; with --merge, the bins")
         add(
             "--bins",
             default="categories",
-            help="equal:LOW:HIGH:N, log:LOW:HIGH:N, edges:E0,E1,... or categories (the default)",
+            help="equal:LOW:HIGH:N, log:LOW:HIGH:N, edges:E0,E1,... (default categories)",
         )
         add("--float", action="store_true", help="values are floating-point numbers, with exponents and nan")
         add("--weight", metavar="COLUMN", help="what a row weighs (default 1)")
@@ -45,26 +37,21 @@ class Histogram(TabularJob):
         add("--share", metavar="COLUMN", help="with --merge: a bin's share of its population, in any unit")
         add("--population", metavar="COLUMN", help="with --share: how much all of it weighs, a whole number")
         add("--count", metavar="COLUMN", help="with --merge: how much is in a bin, in place of a share")
-        add(
-            "--edges",
-            metavar="COLUMN",
-            help="with --merge: the digest of the bins' edges (default edges, if there is one)",
-        )
+        add("--edges", metavar="COLUMN", help="with --merge: the digest of edges (default edges, if there is one)")
 
     def columns(self) -> Mapping[str, str]:
-        options, keys = self.options, dict.fromkeys(self.options.key, "text")
-        if not options.merge:
-            value = "float" if options.float else "text" if options.bins.startswith("categories") else "decimal(9)"
-            return {
-                **keys,
-                options.value: value,
-                **({options.weight: number(options.scale)} if options.weight else {}),
-            }
-        if bool(options.count) == bool(options.share) or bool(options.share) != bool(options.population):
+        o = self.options
+        if not o.value:
+            raise UsageError("histogram: give --value, the column whose values fall into the bins")
+        if o.merge and (bool(o.count) == bool(o.share) or bool(o.share) != bool(o.population)):
             raise UsageError("histogram --merge: give --count, or --share and --population")
-        weights = {options.count or options.share: number(options.scale)}
-        weights |= {options.population: "integer"} if options.population else {}
-        return {**keys, options.value: "text", **weights, **({self._edges: "same"} if self._edges else {})}
+        text = o.merge or o.bins.startswith("categories")
+        columns = dict.fromkeys(o.key, "text") | {o.value: "float" if o.float else "text" if text else "decimal(9)"}
+        weights = [o.count, o.share] if o.merge else [o.weight]
+        columns |= {name: number(o.scale) for name in weights if name}
+        if o.merge:
+            columns |= {name: type for name, type in ((o.population, "integer"), (self._edges, "same")) if name}
+        return columns
 
     @property
     def _edges(self) -> str | None:
@@ -73,13 +60,14 @@ class Histogram(TabularJob):
 
     @property
     def rows(self) -> str:  # type: ignore[override]
-        options, scale = self.options, self.options.scale
-        if not options.population:
+        o = self.options
+        if not (o.merge and o.share):
             return ""
-        weight = (
-            f"{identifier(options.share)}::DECIMAL(18, {scale}) * {identifier(options.population)}::DECIMAL(18, 0)"
+        share, population = (
+            f"{identifier(o.share)}::DECIMAL(18, {o.scale})",
+            f"{identifier(o.population)}::DECIMAL(18, 0)",
         )
-        return f'SELECT *, ({weight}) AS "weight of a bin" FROM input'
+        return f'SELECT *, {share} * {population} AS "weight of a bin" FROM input'
 
     @property
     def group_by(self) -> Sequence[str]:  # type: ignore[override]

@@ -1,6 +1,6 @@
 """Jobs over columns that their options name: the options that tell the input's format."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from jobs.aggregate import AggregateJob
@@ -10,7 +10,7 @@ from jobs.text.log_format import NAMED
 KNOWN = ("tsv", "csv", "jsonl", "parquet", *NAMED)
 
 
-class TabularJob(AggregateJob):
+class TabularJob(AggregateJob, ABC):
     """An aggregate job over an input of columns, in a format that the command line tells.
 
     A subclass says which columns it takes, and of which types.

@@ -23,7 +23,7 @@ class Windows(Sums):
     def configure_args(self) -> None:
         super().configure_args()
         add = self.add_passthru_arg
-        add("--time", required=True, metavar="COLUMN", help="the column of times")
+        add("--time", metavar="COLUMN", help="the column of times")
         add(
             "--time-type",
             default="time",
@@ -34,6 +34,8 @@ class Windows(Sums):
         add("--gap", metavar="DURATION", help="sessions instead: a longer pause begins a new one")
 
     def columns(self) -> Mapping[str, str]:
+        if not self.options.time:
+            raise UsageError("windows: give --time, the column of times")
         return {**super().columns(), self.options.time: self.options.time_type}
 
     @property

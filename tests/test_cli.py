@@ -282,3 +282,17 @@ def test_a_bad_number_names_the_group(tmp_path: Path) -> None:
     refused(result, 1, r"column 'amount', scale=2: 1_000 is not a number, in group place=town")
     shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
     assert left(tmp_path) == []
+
+
+def test_all_jobs_that_are_said_to_be_ready_are() -> None:
+    listed = command.run("run")
+    assert listed.code == 2
+    names = listed.out.decode().split("JOB is one of: ")[1].split(";")[0].split(", ")
+    assert names == ["group_stats", "histogram", "sessions", "sums", "top_pages", "windows", "word_count"]
+    for name in names:
+        assert "usage: fanin run" in command.run("run", name, "--help").ok().out.decode()
+
+
+def test_what_lines_cannot_do_wrong_is_refused() -> None:
+    refused = command.run("run", "word_count", "-", "--on-error", "skip")
+    assert (refused.code, "this job reads lines" in refused.err) == (2, True)
