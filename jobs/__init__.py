@@ -27,6 +27,7 @@ from jobs.measures import (
     WeightedHistogram,
 )  # fmt: skip
 from jobs.text.formats import Csv, JsonLines, Log, Parquet, Tsv
+from jobs.text.times import duration
 from jobs.top import TopK
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AggregateJob", "Count", "CountDistinct", "Csv", "First", "InOrder", "JsonLines", "Last", "Log", "MRJob", "Max", "Mean",
-    "Measure", "Min", "Parquet", "Quantile", "Session", "Sliding", "Span", "StdDev", "Sum", "TopK", "Tsv", "Variance", "WeightedHistogram",
+    "Measure", "Min", "Parquet", "Quantile", "Session", "Sliding", "Span", "StdDev", "Sum", "TopK", "Tsv", "Variance", "WeightedHistogram", "duration",
 ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ class AggregateJob(MRJob):
     group_by: columns of rows; each distinct combination is a group. Empty: everything is one group.
     measures: output column to what is computed for each group.
     bad: a column of rows that says what is wrong with a row, null in good ones. Bad rows are left out, and counted.
-    window: how the rows of a group are divided by time, such as Sliding("at", "UTC", size=3_600_000_000, slide=60_000_000).
+    window: how the rows of a group are divided by time, such as Sliding("at", duration("1h"), duration("10m")).
     then: what is done with the finished groups, such as TopK("count", 5).
 
         class WordCount(AggregateJob):

@@ -16,7 +16,7 @@ times and in any order, and are finished once all are there:
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from jobs.errors import DeclarationError, UsageError
@@ -37,7 +37,7 @@ class Window(ABC):
     """time: a TIMESTAMP column of rows, UTC; a row without one fails the job.  zone: of the output's times."""
 
     time: str
-    zone: str
+    zone: str = field(default="UTC", kw_only=True)
 
     kind: ClassVar[str]
 
@@ -85,18 +85,22 @@ _START, _FIRST, _LAST, _BEGINS = (identifier(f"window {name}") for name in ("sta
 
 @dataclass(frozen=True)
 class Sliding(Window):
-    """Windows of `size` that begin every `slide`, both in microseconds; one begins at 1970-01-01 00:00.
+    """Windows of `size` that begin every `slide`, by default when the last one ends; one begins at 1970-01-01 00:00.
+
+    Both are in microseconds, as `duration("10m")` gives them.
 
     In another zone than UTC, windows of whole days are calendar days, of 23 to 25 hours; shorter ones that do not overlap start
     at local midnight; overlapping ones at multiples of the slide in UTC.
     """
 
     size: int
-    slide: int
+    slide: int = 0
 
     kind: ClassVar[str] = "sliding"
 
     def __post_init__(self) -> None:
+        if self.slide == 0:
+            object.__setattr__(self, "slide", self.size)
         if not 0 < self.slide <= self.size:
             raise UsageError("window: the slide must not be longer than the size, or events would be in no window")
         if self.size // self._pane > 10_000:
@@ -140,9 +144,8 @@ class Sliding(Window):
     @property
     def ends(self) -> dict[str, str]:
         ends = [_START, f"({_START} + to_microseconds({self.size}))"]
-        if (
-            self._calendar
-        ):  # noon is on every clock; from it the first of two midnights is found, or where one is skipped
+        if self._calendar:
+            # Noon is on every clock; from it the first of two midnights is found, or where one is skipped.
             noons = [f"timezone('UTC', timezone({literal(self.zone)}, {end} + to_hours(12)))" for end in ends]
             ends = [times.window_start(noon, DAY, self.zone) for noon in noons]
         return {name: times.iso(end, self.zone) for name, end in zip(ENDS, ends, strict=True)}

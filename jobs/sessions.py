@@ -43,7 +43,7 @@ class Sessions(TabularJob):
 
     @property
     def window(self) -> Session:  # type: ignore[override]
-        return Session(self.options.time, self.options.time_zone, duration(self.options.gap))
+        return Session(self.options.time, duration(self.options.gap), zone=self.options.time_zone)
 
     @property
     def measures(self) -> Mapping[str, Count | Span | InOrder]:  # type: ignore[override]

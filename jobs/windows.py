@@ -40,12 +40,13 @@ class Windows(Sums):
 
     @property
     def window(self) -> Window:  # type: ignore[override]
+        time, zone = self.options.time, self.options.time_zone
         size, slide, gap = self.options.size, self.options.slide, self.options.gap
         if bool(size) == bool(gap) or (slide and gap):
             raise UsageError("windows: give --size, perhaps with --slide, or --gap for sessions")
         if gap:
-            return Session(self.options.time, self.options.time_zone, duration(gap))
-        return Sliding(self.options.time, self.options.time_zone, duration(size), duration(slide or size))
+            return Session(time, duration(gap), zone=zone)
+        return Sliding(time, duration(size), duration(slide or size), zone=zone)
 
     @property
     def measures(self) -> Mapping[str, Measure]:  # type: ignore[override]

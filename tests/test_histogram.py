@@ -490,7 +490,7 @@ class Most(AggregateJob):
 
 class Daily(AggregateJob):
     input = Tsv({"1": "time", "2": "text"})
-    window = Sliding("1", "UTC", 86_400_000_000, 86_400_000_000)
+    window = Sliding("1", 86_400_000_000, 86_400_000_000)
     measures = {"h": WeightedHistogram("2")}
 """
 

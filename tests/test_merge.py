@@ -40,7 +40,7 @@ class Everything(AggregateJob):
 
 
 class Sessions(Everything):
-    window = Session("3", "Europe/Berlin", 60_000_000)
+    window = Session("3", 60_000_000, zone="Europe/Berlin")
 
 
 class Longest(Sessions):

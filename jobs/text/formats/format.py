@@ -26,13 +26,13 @@ class Texts(NamedTuple):
 
     lacks: column to SQL of why a line has no text of it that could be read, NULL where it has.  broken: SQL of what is wrong with a line as a whole, NULL if nothing.
     fatal: whether a broken line fails the run whatever a job says of misfits, as its neighbours cannot be trusted.
-    line: SQL that tells a line in an error.  carried: the columns of source that it needs.
+    line: SQL that tells a line in an error.  carried: the columns of source that this, lacks and broken need.
     """
 
     source: str
     of: Mapping[str, str]
     lacks: Mapping[str, str] = {}
-    broken: str = "NULL::VARCHAR"
+    broken: str = ""
     fatal: bool = False
     line: str = "'the line ' || left(line, 200)"
     carried: str = "line"
@@ -95,22 +95,20 @@ class Format(ABC):
         types = {name: self.type(name) for name in self.columns}
         text = {name: identifier(f"text {name}") for name in types}
         value = {name: identifier(f"value {name}") for name in types}
-        lacks = {name: identifier(f"lacks {name}") for name in texts.lacks}
         taken = [f"{texts.of[name]} AS {text[name]}" for name in types]
-        taken += [f"{texts.lacks[name]} AS {column}" for name, column in lacks.items()]
-        source = f"(SELECT {texts.carried}, {texts.broken} AS broken, {', '.join(taken)} FROM {texts.source})"
+        source = f"(SELECT {texts.carried}, {', '.join(taken)} FROM {texts.source})"
         read = ", ".join(f"{type.read(text[name])} AS {value[name]}" for name, type in types.items())
         source = f"(SELECT *, {read} FROM {source})"
 
         line = f"', in ' || {texts.line}"
-        broken = f"WHEN broken IS NOT NULL THEN broken || {line}"
+        broken = f"WHEN ({texts.broken}) IS NOT NULL THEN ({texts.broken}) || {line}" if texts.broken else ""
         misfit = {
             name: f"WHEN {value[name]} IS NULL AND {text[name]} IS NOT NULL THEN {literal(f'column {name!r}: ')}"
             f" || left({text[name]}::VARCHAR, 100) || {literal(f' is not {type.what}')} || {line}"
             for name, type in types.items()
         }
-        for name, column in lacks.items():
-            misfit[name] += f" WHEN {column} IS NOT NULL THEN {literal(f'column {name!r}: ')} || {column} || {line}"
+        for name, why in texts.lacks.items():
+            misfit[name] += f" WHEN ({why}) IS NOT NULL THEN {literal(f'column {name!r}: ')} || ({why}) || {line}"
         fails = dict.fromkeys(types, broken if texts.fatal and on_error != "tell" else "")
         if on_error == "fail":
             fails = {name: f"{broken} {misfit[name]}" for name in types}
@@ -120,7 +118,7 @@ class Format(ABC):
             for name, why in fails.items()
         ]  # fmt: skip
         if texts.fatal and on_error != "tell":
-            broken = f"WHEN broken IS NOT NULL THEN error(broken || {line})"
+            broken = f"WHEN ({texts.broken}) IS NOT NULL THEN error(({texts.broken}) || {line})"
         told = "NULL::VARCHAR" if on_error == "fail" else f"CASE {broken} {' '.join(misfit.values())} END"
         if on_error == "tell":
             told = f"concat_ws(chr(10), {', '.join(f'CASE {broken} {why} END' for why in misfit.values())})"

@@ -37,7 +37,7 @@ class JsonLines(Format):
         of = {name: f"f[{number}]" for number, name in enumerate(paths, 1)}
         lacks = {name: lack for name, path in paths.items() if (lack := self._lack(name, of[name], path))}
         of |= {name: f"CASE WHEN ({lack}) IS NULL THEN {of[name]} END" for name, lack in lacks.items()}
-        return Texts(source, of, lacks, "CASE WHEN NOT o THEN 'no JSON object' END")
+        return Texts(source, of, lacks, "CASE WHEN NOT o THEN 'no JSON object' END", carried="line, o, f")
 
     def _lack(self, name: str, text: str, path: str) -> str | None:
         """SQL of why `text`, what the path leads to, is not what is written there; DuckDB has read numbers before."""

@@ -29,4 +29,4 @@ class Log(Format):
         }
         wanted = fields(self.log_format, only=list(self.columns))
         broken = f"CASE WHEN {absent} THEN 'no line of the log format' END"
-        return Texts(f"(SELECT line, unnest([{wanted}]) AS f FROM lines)", of, {}, broken)
+        return Texts(f"(SELECT line, unnest([{wanted}]) AS f FROM lines)", of, {}, broken, carried="line, f")
