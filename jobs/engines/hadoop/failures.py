@@ -8,7 +8,10 @@ from typing import Any
 from jobs.engines.hadoop.yarn import Cluster, Unreachable
 
 LINES = 25  # of what a task said, at most
-CHATTER = ("log4j:", "SLF4J", "reporter:", "WARNING: ", "Java HotSpot(TM)", "OpenJDK 64-Bit")
+CHATTER = (
+    "log4j:", "SLF4J", "reporter:", "WARNING: ", "Java HotSpot(TM)", "OpenJDK 64-Bit",
+    "fanin: interrupted",  # by a node that knows why, such as its container's memory
+)  # fmt: skip
 CODES = {
     "126": "the node cannot run the command",
     "127": "the node has no such command; --node-python or --python-bin names the Python that it has",
