@@ -25,6 +25,8 @@ import pytest
 from tests import command, flights
 from tests.conformance.oracle import written
 
+pytestmark = pytest.mark.slow
+
 LOG = Path(__file__).parent / "data" / "apache_access.log"
 NEW_YORK = ZoneInfo("America/New_York")
 PRECISE = Context(prec=80)

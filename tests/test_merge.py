@@ -25,6 +25,8 @@ from tests import command
 from tests.storage.conftest import s3_endpoint  # noqa: F401  (a fixture)
 from tests.storage.places import S3Place
 
+pytestmark = pytest.mark.slow
+
 LOG = Path(__file__).parent / "data" / "apache_access.log"
 JOBS = """\
 from jobs import AggregateJob, Count, CountDistinct, InOrder, Last, Mean, Session, Sum, TopK, Tsv
