@@ -74,6 +74,12 @@ def database(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+def open_lines(connection: duckdb.DuckDBPyConnection, texts: Callable[[], Iterable[str]]) -> None:
+    """Makes the view `lines` of the blocks that `texts` gives anew each time the view is read."""
+    connection.register("blocks", BlockStream(texts))
+    connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+
+
 def open_rows(
     connection: duckdb.DuckDBPyConnection, plan: Plan, texts: Callable[[], Iterable[str]]
 ) -> dict[str, str]:
@@ -82,8 +88,7 @@ def open_rows(
     Raises DeclarationError, before any text is read, where the declaration is wrong or not row-wise.
     """
     if not (isinstance(plan.input, Parquet) and plan.input.files):
-        connection.register("blocks", BlockStream(texts))
-        connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+        open_lines(connection, texts)
     if plan.input:
         connection.execute(f"CREATE VIEW input AS {plan.input.view(plan.on_error)}")
     rows = plan.rows.rstrip().removesuffix(";")
@@ -142,8 +147,7 @@ def _place_of(misfit: str, plan: Plan, reading: Reading) -> str:
         return ""
     for name, piece in list(reading.recent):
         with database(Limits(256_000_000, 1)) as connection:
-            connection.register("blocks", BlockStream(lambda: [piece.text]))  # noqa: B023  (read before the next)
-            connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+            open_lines(connection, lambda: [piece.text])  # noqa: B023  (read before the next)
             told = connection.execute(f"SELECT {MISFIT} FROM ({plan.input.view('tell')})").fetchall()
         for number, (found,) in enumerate(told):
             if any(why in misfit for why in found.split("\n") if why):

@@ -61,7 +61,6 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
 
     Raises FaninError, and leaves nothing, when anything fails.
     """
-    parts = 1 if plan.then else settings.parts
     threads = _threads(settings)
     progress = Progress(_total(inputs.files), settings.quiet)
     plan = bound(plan, inputs)
@@ -77,7 +76,7 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
                 partials = (
                     Partials(output.partials, state_types(connection), types) if plan.keep_partials else NO_PARTIALS
                 )
-                write(connection, output, plan, types, parts, progress)
+                write(connection, output, plan, types, settings.parts, progress)
             counters = reading.counters + Counter(records=output.records, bad_rows=bad, spilled=spill.most)
             output.publish(partial(
                 describe, plan, inputs, arguments=settings.arguments, columns=columns, counters=counters,
@@ -146,7 +145,8 @@ def write(
     parts: int,
     progress: Progress | None = None,
 ) -> None:
-    """Writes the records of `partial`, whole states, and these themselves if they are to be kept."""
+    """Writes the records of `partial`, whole states, and these themselves if they are to be kept; a top is one part."""
+    parts = 1 if plan.then else parts
     _write(connection.sql(query(plan, types, parts)), output.part, parts, progress)
     if plan.keep_partials:
         _write(connection.sql(stages.kept(state_types(connection), parts)), output.partial, parts, progress)

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from jobs import stages
-from jobs.database import database, explain_failure
+from jobs.database import database, explain_failure, open_lines
 from jobs.engines.describe import describe
 from jobs.engines.local import Settings, limits_of, write
 from jobs.errors import UsageError
@@ -24,7 +24,7 @@ from jobs.storage.manifest import Manifest, Partials, digest
 from jobs.storage.output import Output
 from jobs.storage.places import storage_of
 from jobs.storage.verified import published
-from jobs.text.arrow import BlockStream, StreamFailed
+from jobs.text.arrow import StreamFailed
 from jobs.text.sources import Reading
 
 MAX_LINE = 1 << 30  # of a state, which holds values of several lines
@@ -50,7 +50,7 @@ def run(directories: Sequence[str], path: str, settings: Settings) -> Counter[st
             with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
                 merge(connection, plan, partials, reading, inputs.files)
                 kept = replace(partials, files=output.partials)
-                write(connection, output, plan, partials.rows, 1 if plan.then else settings.parts)
+                write(connection, output, plan, partials.rows, settings.parts)
             added = sum((Counter(manifest.counters) for manifest in manifests), Counter[str]())
             counters = +Counter({**added, "records": output.records, "spilled": spill.most})
             output.publish(partial(
@@ -72,8 +72,7 @@ def merge(
     files: Sequence[InputFile],
 ) -> None:
     """Makes the table `partial`, merged from files of states.  partials: what their columns are."""
-    connection.register("blocks", BlockStream(lambda: reading.texts(files)))
-    connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+    open_lines(connection, lambda: reading.texts(files))
     unshuffled = f"({stages.unshuffled(len(plan.group_by), partials.states)})"
     connection.execute(f"CREATE TEMP TABLE partial AS {stages.merge(plan, partials.rows, unshuffled)}")
 

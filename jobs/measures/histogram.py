@@ -64,11 +64,12 @@ class WeightedHistogram(Measure):
         return {"bin": self._bins.place(value, type)}
 
     def partial(self, rows: Rows) -> dict[str, str]:
-        states = {"n": "count(*)::HUGEINT", "sum": "count(*)::HUGEINT", "squares": "count(*)::HUGEINT"}
-        if self.weight is not None:
-            states = Variance(self.weight, self.scale, decimals=2 * self.scale).partial(rows)
-        if self.merged and self.weight is not None:
+        if self.weight is None:
+            states = dict.fromkeys(("n", "sum", "squares"), "count(*)::HUGEINT")
+        elif self.merged:
             states = Mean(self.weight, self.scale, decimals=self.scale).partial(rows)
+        else:
+            states = Variance(self.weight, self.scale, decimals=2 * self.scale).partial(rows)
         edges = identifier(self.edges) if self.edges and rows.type_of(self.edges) else literal(self._bins.digest)
         return states | {"edges": f"min({edges})", "others": f"max({edges})"}
 

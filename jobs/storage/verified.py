@@ -21,6 +21,7 @@ def published(
     Raises FaninError, naming it, for a file that is missing, of another size, a link, or not listed.
     """
     manifest = Manifest.from_json(storage.read(join(directory, MANIFEST), LIMIT) or b"", directory)
+    kept = set(manifest.partials.files)
     there = {base_name(entry.path): entry for entry in inside}
     entries = []
     for file in manifest.all_files:
@@ -31,7 +32,7 @@ def published(
             raise FaninError(f"{entry.path}: is a folder or a link, where the manifest lists a file")
         if entry.size != file.size:
             raise FaninError(f"{entry.path}: has {entry.size} bytes, where the manifest lists {file.size}")
-        if (file in manifest.partials.files) == partials:
+        if (file in kept) == partials:
             entries.append(entry)
     # On S3 the objects of other attempts lie beside; elsewhere whatever the manifest does not list is foreign.
     if not directory.startswith("s3://"):

@@ -38,7 +38,7 @@ class Reading:
 
     counters: `lines`; `bytes` of text; `read`, bytes taken from files; `invalid_utf8`, sequences replaced by U+FFFD.
     progress: called after each block.  error: what stopped the reading, which DuckDB would only quote.
-    shape: how lines become records, if they are not them.  recent: the last pieces, by file, to find a line in.
+    shape: how lines become records, if they are not them.  recent: the last pieces, by file, to find a record's line in.
     """
 
     max_line: int
@@ -78,7 +78,8 @@ class Reading:
                     lines=piece.lines, bytes=piece.bytes, read=piece.read, invalid_utf8=piece.replaced
                 )
                 self.progress(self.counters)
-                self.recent.append((name, piece))
+                if self.shape:
+                    self.recent.append((name, piece))
                 yield piece.text
         except (Exception, KeyboardInterrupt) as error:
             self.error = error

@@ -12,7 +12,7 @@ import duckdb
 
 from jobs import stages
 from jobs.bad_rows import refuse_too_many
-from jobs.database import Limits, database, explain_failure, open_rows, output_columns, state_types
+from jobs.database import Limits, database, explain_failure, open_lines, open_rows, output_columns, state_types
 from jobs.engines import local
 from jobs.engines.describe import describe
 from jobs.engines.hadoop import jvm
@@ -26,7 +26,7 @@ from jobs.storage.base import join
 from jobs.storage.inputs import resolve
 from jobs.storage.manifest import NO_PARTIALS, Partials
 from jobs.storage.output import Describe, Output, part_name
-from jobs.text.arrow import BlockStream, StreamFailed, records
+from jobs.text.arrow import StreamFailed, records
 from jobs.text.formats import Parquet
 from jobs.text.sources import Reading
 
@@ -89,9 +89,8 @@ class AggregateRunner(HadoopRunner):
             "mapreduce.job.reduces": self._settings.parts,
             "stream.num.map.output.key.fields": max(len(self._plan.group_by), 1),
         }
-        headed = (
-            self._plan.input and self._plan.input.header
-        )  # a header is known by its place in a file's first split
+        # A header is known by its place in a file's first split.
+        headed = self._plan.input and self._plan.input.header
         if combined(self._inputs.files) and not headed:
             self._hadoop_input_format = COMBINE
             settings["mapreduce.input.fileinputformat.split.maxsize"] = SPLIT
@@ -129,8 +128,7 @@ class AggregateRunner(HadoopRunner):
         types = {column["name"]: column["type"] for column in self._columns}
         texts = [top.decode().removesuffix("\n") for top in tops if top]
         with database(Limits(256_000_000, 1)) as connection, contextlib.closing(output.part(0)) as part:
-            connection.register("blocks", BlockStream(lambda: texts))
-            connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+            open_lines(connection, lambda: texts)
             final = f"({stages.recorded(self._plan, types)})"
             for _, count, data in records(connection.sql(stages.records(self._plan, 1, final))):
                 part.write(data, count)
@@ -145,8 +143,7 @@ class AggregateRunner(HadoopRunner):
         try:
             with database(local.limits_of(self._settings, output)) as connection:
                 merge(connection, self._plan, self._partials, reading, files)
-                parts = 1 if self._plan.then else self._settings.parts
-                local.write(connection, output, self._plan, rows, parts)
+                local.write(connection, output, self._plan, rows, self._settings.parts)
         except (duckdb.Error, StreamFailed) as error:
             raise explain_failure(error, self._plan, reading) from error
         self._check_records(output.path, reading.counters["lines"])

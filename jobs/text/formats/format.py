@@ -67,9 +67,8 @@ class Format(ABC):
         for name in self.columns:
             if not name:
                 raise UsageError(f"{self.kind}: a column without a name")
-            other = seen.setdefault(
-                name.encode().lower().decode(), name
-            )  # what DuckDB does not tell apart, ASCII alone
+            # DuckDB does not tell capitals from small letters, of ASCII alone.
+            other = seen.setdefault(name.encode().lower().decode(), name)
             if MISFIT in (name, other):
                 raise UsageError(
                     f"{self.kind}: a column cannot be called {name!r}, which says what is wrong with a row"
