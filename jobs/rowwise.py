@@ -67,14 +67,12 @@ def _select(connection: duckdb.DuckDBPyConnection, rows: str) -> Any:
 
 def _check_functions(connection: duckdb.DuckDBPyConnection, tree: Any) -> None:
     catalog = connection.execute(
-        "SELECT function_name, macro_definition FROM duckdb_functions()"
-        " WHERE stability <> 'CONSISTENT' OR function_type = 'macro'"
+        "SELECT function_name, list(macro_definition) FILTER (macro_definition IS NOT NULL),"
+        " bool_and(stability <> 'CONSISTENT') FROM duckdb_functions() GROUP BY function_name"
     ).fetchall()
-    unstable = {name for name, macro in catalog if macro is None} - HARMLESS
-    macros: dict[str, list[str]] = {}
-    for name, macro in catalog:
-        if macro is not None:
-            macros.setdefault(name, []).append(macro)
+    # One that is stable in one of its forms, such as +, depends in others on nothing but the session's time zone.
+    unstable = {name for name, _, in_all_forms in catalog if in_all_forms} - HARMLESS
+    macros: dict[str, list[str]] = {name: bodies for name, bodies, _ in catalog if bodies}
     waiting = [(tree, "")]
     while waiting:
         node, within = waiting.pop()

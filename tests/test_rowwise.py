@@ -100,6 +100,9 @@ ALLOWED = {
     "regular expressions": "SELECT regexp_extract(line, '([0-9]+)', 1) AS n FROM lines",
     "json": "SELECT json_extract_string(line, '$.a') AS a FROM lines",
     "error": "SELECT CASE WHEN line = '' THEN error('empty') ELSE line END AS l FROM lines",
+    "functions of which one form depends on the session's zone": (
+        "SELECT length(line) + 1 - 2 AS n, date_trunc('day', TIMESTAMP '2020-01-01 10:00') + INTERVAL 1 DAY AS d FROM lines"
+    ),
     "age of two arguments": "SELECT age(TIMESTAMP '2020-01-01', TIMESTAMP '2021-01-01') AS a, line FROM lines",
     "a column named user": "SELECT user AS u FROM (SELECT line AS user FROM lines)",
     "a final semicolon": "SELECT line FROM lines;\n",
