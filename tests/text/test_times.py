@@ -70,8 +70,14 @@ def changes(zone: str) -> list[datetime]:
 
 
 def moments(zone: str) -> st.SearchStrategy[datetime]:
-    """Any time, UTC or a clock's, and above all those about a change of the clock."""
-    anywhere = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31))
+    """Any time, UTC or a clock's, and above all those about a change of the clock.
+
+    Of the years to come none is near: Python's and DuckDB's zones may be of different releases, such as those before and
+    since Cuba's decision to keep its summer time in 2026.
+    """
+    anywhere = st.datetimes(datetime(2, 1, 1), datetime(2025, 12, 31)) | st.datetimes(
+        datetime(2100, 1, 1), datetime(9998, 12, 31)
+    )
     if not changes(zone):
         return anywhere
     minutes = st.integers(-30 * 60, 30 * 60).map(lambda n: timedelta(minutes=n))
@@ -305,7 +311,7 @@ def test_windows_of_days_are_days_of_the_calendar(case: tuple[str, list[datetime
 
 @pytest.mark.parametrize(("zone", "when", "hours"), [
     ("UTC", datetime(2026, 3, 29, 12), 24), ("Europe/Berlin", datetime(2026, 3, 29, 12), 23), ("Europe/Berlin", datetime(2026, 10, 25, 12), 25),
-    ("America/Sao_Paulo", datetime(2018, 11, 4, 12), 23), ("America/Havana", datetime(2026, 11, 1, 12), 25),
+    ("America/Sao_Paulo", datetime(2018, 11, 4, 12), 23), ("America/Havana", datetime(2025, 11, 2, 12), 25),
     ("Australia/Lord_Howe", datetime(2026, 4, 4, 20), 24.5), ("Europe/Berlin", datetime(1950, 1, 1, 12), 24),
 ])  # fmt: skip
 def test_a_day_is_as_long_as_its_clock_says(zone: str, when: datetime, hours: float) -> None:
