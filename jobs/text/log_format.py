@@ -17,9 +17,13 @@ NAMED = {"common": COMMON, "combined": f'{COMMON} "$http_referer" "$http_user_ag
 _VARIABLE = re.compile(r"\$(\w+|\{\w+\})", re.ASCII)
 # One value for each server asked, https://nginx.org/en/docs/http/ngx_http_upstream_module.html#var_upstream_addr
 _UPSTREAM = r"(?:[\w.:/\[\]-]+(?:(?:,| :) [\w.:/\[\]-]+)*)?"
+_USER = r'(?:[^"\\\[]|\\.)+|""'
+# The same with a blank behind it: where a bracket follows, each character then leaves RE2 one way to go on, which takes it a
+# third of the time.
+_USER_AND_BLANK = r'""\ |(?:[^"\\\[]|\\.)(?:(?:[^"\\\[ ]|\\.)*\ )+'
 _KNOWN = {
     "remote_addr": r"[\w.:%-]+",  # also a host's name, or `unix:`
-    "remote_user": r'(?:[^"\\\[]|\\.)+|""',  # blanks, too, but not all of a line that was cut and one behind it
+    "remote_user": _USER,  # blanks, too, but not all of a line that was cut and one behind it
     "time_local": r"[^\] ]+ [+-][0-9]{4}",
     "time_iso8601": r"[0-9-]+T[0-9:]+[+-][0-9:]+",
     "status": "[0-9]{3}",
@@ -47,7 +51,8 @@ def pattern(format: str, captured: Collection[str] | None = None) -> tuple[str, 
 
     A known variable matches what its server can write, another the shortest text up to what follows it, without a
     bare quote where it stands in quotes. In `common` and `combined` any word may stand for the first `-`: Apache's
-    logname. Raises UsageError for no variable, one twice, two with nothing between, and a stray `$`.
+    logname. A `remote_user` in front of a bracket is captured with the blank between them. Raises UsageError for no
+    variable, one twice, two with nothing between, and a stray `$`.
 
     >>> pattern("$host=$status")
     ('^(.*?)=([0-9]{3})$', ['host', 'status'])
@@ -62,6 +67,7 @@ def pattern(format: str, captured: Collection[str] | None = None) -> tuple[str, 
         unknown = text if after[:1] == end else f"{text}?"  # lazy only where that matters: RE2 takes longer over it
         group = "(" if captured is None or name in captured else "(?:"
         regex += f"{re.escape(before)}{group}{_KNOWN.get(name, unknown)})"
+    regex = regex.replace(f"{_USER})\\ \\[", f"{_USER_AND_BLANK})\\[")
     if format in NAMED:
         regex = regex.replace(re.escape(" - "), r" \S+ ", 1)
     names = [name for name in variables if captured is None or name in captured]
@@ -114,6 +120,8 @@ def fields(format: str, line: str = "line", only: Collection[str] | None = None)
     if sure == "$":
         regex, names = f"({regex})", ["$", *names]
     values = {name: f"{_MATCH}.{identifier(name)}" for name in names if name in wanted}
+    if "remote_user" in values and _USER_AND_BLANK in regex:
+        values["remote_user"] += "[:-2]"
     struct = _struct(values)
     if parts:
         values |= {name: f"nullif({_PART}.{identifier(name)}, '')" for name in parts}

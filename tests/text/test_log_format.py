@@ -73,6 +73,15 @@ def test_the_top_pages_of_a_real_log() -> None:
         assert dict(Counter(values[key] for values in take("combined", *lines) if values).most_common(5)) == top
 
 
+@given(st.text('a "\\[', max_size=8))
+@settings(max_examples=500, deadline=None)
+def test_a_user_ends_where_the_plain_regular_expression_ends_it(user: str) -> None:
+    line = f"{user} [17/May/2015:10:05:03 +0000]"
+    plain = re.fullmatch(r'((?:[^"\\\[]|\\.)+|"") \[([^\] ]+ [+-][0-9]{4})\]', line)
+    found = take("$remote_user [$time_local]", line)[0]
+    assert found == (plain and {"remote_user": plain[1], "time_local": plain[2]})
+
+
 # Formats
 
 INGRESS = (  # of Kubernetes' ingress-nginx
