@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -86,6 +86,12 @@ class Plan:
     def table(self) -> tuple[str, Measure] | None:
         """The measure, and its name, that makes several records of a group, if there is one."""
         return next(((name, measure) for name, measure in self.measures.items() if measure.fields), None)
+
+    def at_once(self) -> "Plan":
+        """This plan for one process that sees all rows of a group together, and merges and keeps no states."""
+        if self.keep_partials or (self.window and self.window.spread("")):
+            return self
+        return replace(self, measures={name: measure.at_once() for name, measure in self.measures.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """This plan as JSON values."""

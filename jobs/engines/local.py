@@ -71,12 +71,13 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
                 opened = _opened(connection, plan, inputs.files, output.spill, reading.counters)
                 types = open_rows(connection, opened, lambda: reading.texts(inputs.files))
                 columns = output_columns(connection, plan, types)
-                bad = make_partials(connection, plan, types)
+                whole = plan.at_once()
+                bad = make_partials(connection, whole, types)
                 samples = refuse_too_many(opened, inputs.files, bad, reading.counters["lines"])
                 partials = (
                     Partials(output.partials, state_types(connection), types) if plan.keep_partials else NO_PARTIALS
                 )
-                write(connection, output, plan, types, settings.parts, progress)
+                write(connection, output, whole, types, settings.parts, progress)
             counters = reading.counters + Counter(records=output.records, bad_rows=bad, spilled=spill.most)
             output.publish(partial(
                 describe, plan, inputs, arguments=settings.arguments, columns=columns, counters=counters,

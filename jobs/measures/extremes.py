@@ -54,9 +54,10 @@ class Span(Measure):
         value = identifier(self.column)
         if type in numbers.INTEGERS:
             value = f"{value}::HUGEINT"  # which holds the difference, too
+        ends = {"least": f"min({value})", "greatest": f"max({value})"}
         if type == "TIMESTAMP":
-            value = numbers.decimal(f"epoch_us({value})", 6)
-        return {"least": f"min({value})", "greatest": f"max({value})"}
+            ends = {name: numbers.decimal(f"epoch_us({end})", 6) for name, end in ends.items()}
+        return ends
 
     def merge(self, state: State) -> dict[str, str]:
         return {"least": f"min({state['least']})", "greatest": f"max({state['greatest']})"}

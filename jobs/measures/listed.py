@@ -34,7 +34,32 @@ class InOrder(Measure):
     def final(self, state: State) -> str:
         by, value, n = state["by"], state["value"], state["n"]
         several = f"list(list_resize([{value}], {n}::BIGINT, {value}) ORDER BY {by}, {value})"
-        known = f"{value} IS NOT NULL AND {n} > 0"
-        number = "CASE WHEN v::VARCHAR IN ('nan', 'inf', '-inf') THEN to_json(v::VARCHAR) ELSE to_json(v) END"
-        texts = f"list_transform(flatten({several} FILTER ({known})), lambda v: ({number})::VARCHAR)"
-        return f"'[' || coalesce(array_to_string({texts}, ','), '') || ']'"
+        return _json(f"flatten({several} FILTER ({value} IS NOT NULL AND {n} > 0))")
+
+    def at_once(self) -> Measure:
+        return _AtOnce(self.column, self.by)
+
+
+class _AtOnce(InOrder):
+    """The same, where a group's one state may be the list of all its values."""
+
+    def within(self, rows: Rows) -> dict[str, str]:
+        del rows
+        return {}
+
+    def partial(self, rows: Rows) -> dict[str, str]:
+        by, value = super().within(rows).values()
+        return {"values": f"list({value} ORDER BY {by}, {value}) FILTER ({value} IS NOT NULL)"}
+
+    def merge(self, state: State) -> dict[str, str]:
+        raise AssertionError(f"{state}: the state of a whole group is never merged")
+
+    def final(self, state: State) -> str:
+        return _json(state["values"])
+
+
+def _json(values: str) -> str:
+    number = "CASE WHEN v::VARCHAR IN ('nan', 'inf', '-inf') THEN to_json(v::VARCHAR) ELSE to_json(v) END"
+    return (
+        f"'[' || coalesce(array_to_string(list_transform({values}, lambda v: ({number})::VARCHAR), ','), '') || ']'"
+    )
