@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.bad_rows import check_limit
-from jobs.database import parse_size
-from jobs.engines.local import Settings
+from jobs.engines import local
 from jobs.engines.runner import LocalRunner
 from jobs.errors import DeclarationError, UsageError
 from jobs.event_time import Window
-from jobs.job import MRJob
 from jobs.measures import Measure
-from jobs.plan import MAX_LINE, Plan
+from jobs.plan import Plan
+from jobs.planned import PlannedJob
+from jobs.storage.inputs import resolve
 from jobs.text.formats import MISFIT, Format, OnError
 from jobs.top import TopK
 
 
-class AggregateJob(MRJob):
+class AggregateJob(PlannedJob):
     """Totals per group, declared as three attributes (or properties, where options decide).
 
     rows: SQL, one SELECT over the view lines(line VARCHAR), that treats each line by itself. With an input format it is over
@@ -47,15 +47,10 @@ class AggregateJob(MRJob):
         """Declares options, as in mrjob: call super(), then self.add_passthru_arg(...)."""
         super().configure_args()
         add = self.arg_parser.add_argument_group("fanin, aggregate jobs").add_argument
-        add("--parts", type=int, metavar="N", help="part files to write, as N reducers would (default 1)")
-        add("--memory", metavar="SIZE", help="memory for the local engine (default a quarter of the machine)")
-        add("--threads", type=int, metavar="N", help="threads of the local engine (default all cores)")
-        add("--max-line", default=f"{MAX_LINE}B", metavar="SIZE", help="refuse longer lines (default 16 MiB)")
         add("--on-error", choices=["fail", "null", "skip"], default=self.on_error, help="what a value does that does not"
             f" fit its column: fail the run, be null, or leave out its row (default {self.on_error})")  # fmt: skip
         add("--max-bad", default="1%", metavar="N|N%", help="refuse more bad rows, or lines' share (default 1%%)")
         add("--keep-partials", action="store_true", help="keep the groups' states, for fanin merge")
-        add("--strict", action="store_true", help="refuse invalid UTF-8 instead of reading it as U+FFFD")
 
     def plan(self) -> Plan:
         """What this job declares, with its options applied."""
@@ -80,7 +75,7 @@ class AggregateJob(MRJob):
             window=self.window,
             then=self.then,
             keep_partials=self.options.keep_partials,
-            max_line=at_least("--max-line", parse_size(self.options.max_line), 1024),
+            max_line=self._max_line(),
             strict=self.options.strict,
         )
 
@@ -88,7 +83,8 @@ class AggregateJob(MRJob):
         """mrjob's way to drive a job from a program; see jobs.engines.runner."""
         engine = self.options.runner or "local"
         if engine in ("local", "inline"):
-            return LocalRunner(self.plan(), self.options.args or ["-"], self.options.output_dir, self._settings())
+            plan, inputs, settings = self.plan(), self.options.args or ["-"], self._settings()
+            return LocalRunner(lambda path: local.run(plan, resolve(inputs), path, settings), self.options.output_dir)
         if engine == "hadoop":
             from jobs.engines.hadoop.aggregates import AggregateRunner  # brings what no other engine needs
 
@@ -96,31 +92,3 @@ class AggregateJob(MRJob):
         raise UsageError(
             f"-r {engine}: no such engine for this job; there are: local (also called inline) and hadoop"
         )
-
-    def _settings(self) -> Settings:
-        options = self.options
-        reducers = (options.jobconf or {}).get("mapreduce.job.reduces")
-        parts = options.parts if options.parts is not None else _number("-D mapreduce.job.reduces", reducers)
-        return Settings(
-            parts=1 if parts is None else at_least("--parts", parts, 1),
-            memory=options.memory and at_least("--memory", parse_size(options.memory), 64_000_000),
-            threads=options.threads and at_least("--threads", options.threads, 1),
-            overwrite=options.overwrite,
-            quiet=bool(options.quiet),
-            arguments=list(self._cl_args),
-        )
-
-
-def _number(option: str, value: str | None) -> int | None:
-    if value is None:
-        return None
-    if not value.isdecimal():
-        raise UsageError(f"{option}={value}: not a number")
-    return int(value)
-
-
-def at_least(option: str, value: int, least: int) -> int:
-    """`value`; UsageError, naming the option, if it is less than `least`."""
-    if value < least:
-        raise UsageError(f"{option}: {value} is too small; it must be at least {least}")
-    return value

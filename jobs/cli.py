@@ -1,4 +1,4 @@
-"""The command line: fanin run, merge, cat, verify, history, show, doctor."""
+"""The command line: fanin run, join, merge, cat, verify, history, show, doctor."""
 
 import argparse
 import sys
@@ -24,6 +24,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("job", nargs="?", help="word_count, my_job.py:MyJob, package.module:MyJob")
     run.add_argument("arguments", nargs=argparse.REMAINDER, help="inputs and the job's own options")
     run.set_defaults(command=_run)
+
+    join = commands.add_parser("join", add_help=False, help="join two inputs: fanin join LEFT RIGHT --on KEYS -o OUT")
+    join.add_argument("arguments", nargs=argparse.REMAINDER)
+    join.set_defaults(command=_join)
 
     merge = commands.add_parser("merge", help="reduce again: make one output of several of the same job")
     merge.add_argument("directories", nargs="+", metavar="DIR", help="outputs of runs with --keep-partials")
@@ -78,10 +82,17 @@ def _run(options: argparse.Namespace) -> None:
     job.run()
 
 
+def _join(options: argparse.Namespace) -> None:
+    from joins import JoinJob  # joins stand on jobs; only this command knows of them
+
+    sys.argv = ["fanin join", *options.arguments]
+    JoinJob.run()
+
+
 def _merge(options: argparse.Namespace) -> None:
-    from jobs.aggregate import at_least
     from jobs.database import parse_size
     from jobs.engines import local, merge
+    from jobs.planned import at_least
 
     settings = local.Settings(
         parts=at_least("--parts", options.parts, 1),

@@ -14,7 +14,7 @@ from jobs.errors import DeclarationError, FaninError, UsageError
 from jobs.plan import Plan
 from jobs.rowwise import check
 from jobs.text.arrow import BlockStream, StreamFailed
-from jobs.text.formats import MISFIT, Parquet
+from jobs.text.formats import MISFIT, Format, Parquet
 from jobs.text.sources import Reading
 
 UNITS = {"": 1, "B": 1} | {
@@ -77,7 +77,7 @@ def database(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
 def open_lines(connection: duckdb.DuckDBPyConnection, texts: Callable[[], Iterable[str]]) -> None:
     """Makes the view `lines` of the blocks that `texts` gives anew each time the view is read."""
     connection.register("blocks", BlockStream(texts))
-    connection.execute(f"CREATE VIEW lines AS {stages.LINES}")
+    connection.execute(f"CREATE VIEW lines AS {stages.lines()}")
 
 
 def open_rows(
@@ -129,26 +129,29 @@ def output_columns(
     return [*keys, *({"name": name, "type": values[f"{name} value"]} for name in plan.columns[len(keys) :])]
 
 
-def explain_failure(error: duckdb.Error | StreamFailed, plan: Plan, reading: Reading) -> BaseException:
-    """A failure inside DuckDB in the job's terms; a misfit's with its file and line, if `reading` still has it."""
-    if reading.error:
-        return reading.error
+def explain_failure(error: duckdb.Error | StreamFailed, *readings: Reading) -> BaseException:
+    """A failure inside DuckDB in the job's terms; a misfit's with its file and line, if what was read of it is still there."""
+    for reading in readings:
+        if reading.error:
+            return reading.error
     text = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error)).strip()
     if isinstance(error, duckdb.OutOfMemoryException):
         return FaninError(f"not enough memory; raise --memory. DuckDB says: {text}")
     if "No space left on device" in text:
         return FaninError(f"disk full while spilling beside the output; free room there. DuckDB says: {text}")
-    return FaninError(_place_of(text, plan, reading) + text)
+    places = (_place_of(text, reading) for reading in readings)
+    return FaninError(next(filter(None, places), "") + text)
 
 
-def _place_of(misfit: str, plan: Plan, reading: Reading) -> str:
+def _place_of(misfit: str, reading: Reading) -> str:
     """`file:line: ` of the line that is told as `misfit`, or ''."""
-    if plan.input is None or "in the line " not in misfit:
+    format = reading.shape
+    if not isinstance(format, Format) or "in the line " not in misfit:
         return ""
     for name, piece in list(reading.recent):
         with database(Limits(256_000_000, 1)) as connection:
             open_lines(connection, lambda: [piece.text])  # noqa: B023  (read before the next)
-            told = connection.execute(f"SELECT {MISFIT} FROM ({plan.input.view('tell')})").fetchall()
+            told = connection.execute(f"SELECT {MISFIT} FROM ({format.view('tell')})").fetchall()
         for number, (found,) in enumerate(told):
             if any(why in misfit for why in found.split("\n") if why):
                 before = piece.text.split("\n", number)[:number]

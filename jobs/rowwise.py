@@ -8,6 +8,7 @@ import duckdb
 
 from jobs.errors import UsageError
 
+JOINS = frozenset({"HASH_JOIN"})
 SCANS = {"PYTHON_ARROW_SCAN", "READ_PARQUET"}  # of blocks, and of an input format's files
 ALLOWED = {"PROJECTION", "FILTER", "UNNEST", *SCANS}
 
@@ -28,8 +29,12 @@ CLOCK_WITH_ONE_ARGUMENT = {"age"}
 CLOCK_KEYWORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
 
 
-def check(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+def check(
+    connection: duckdb.DuckDBPyConnection, rows: str, scans: int = 1, joins: frozenset[str] = frozenset()
+) -> None:
     """Refuses `rows`, SQL over the view `lines` of the connection, naming what in it is not row-wise.
+
+    scans: how often it reads input.  joins: the operators of joins that it may have; JOINS, or none.
 
     Its functions are looked up by name, as written; its operators are those of the plan that DuckDB would run.
     Raises UsageError, or duckdb.Error where the SQL itself is wrong.
@@ -45,11 +50,24 @@ def check(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
         connection.execute("RESET disabled_optimizers")
     operators = [operator for _, plan in plans for root in json.loads(plan) for operator in _operators(root)]
     for operator in operators:
-        if operator not in ALLOWED:
+        if operator not in ALLOWED | joins:
             what = WHY.get(operator, operator.replace("_", " ").lower())
             raise UsageError(f"not row-wise: {what}; the answer would depend on how the input is split")
-    if sum(operator in SCANS for operator in operators) != 1:
+    if sum(operator in SCANS for operator in operators) != scans:
         raise UsageError("not row-wise: it must read lines, or input, exactly once")
+
+
+def names_used(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str] | None:
+    """The last part of every column's name in `sql`, in small letters; None if a star, or nothing known, stands among them."""
+    tree = _parsed(connection, sql)
+    if tree.get("error"):
+        return None
+    used: set[str] = set()
+    for node in _nodes(tree):
+        if node.get("class") == "STAR":
+            return None
+        used.update(str(name).lower() for name in node.get("column_names") or ())
+    return used
 
 
 def _select(connection: duckdb.DuckDBPyConnection, rows: str) -> Any:

@@ -35,7 +35,7 @@ def _options(job: AggregateJob) -> Iterator[str]:
 
 
 def _stages(plan: Plan, types: dict[str, str]) -> Iterator[tuple[str, str]]:
-    yield "lines: each block of input, split", stages.LINES
+    yield "lines: each block of input, split", stages.lines()
     yield "rows: the job's own, line by line", plan.rows
     yield "partial: one state per group (a map task, or the whole of one process)", stages.partial(plan, types)
     yield "merge: states of one group become one (a reduce task)", stages.merge(plan, types)

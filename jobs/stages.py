@@ -24,8 +24,12 @@ from jobs.text.partition import part
 from jobs.text.records import NEWLINE, TAB, decoded, encoded, joined
 from jobs.text.values import canonical
 
+
 # The list is made in a subquery and unnested alone: over a view DuckDB would copy it once per 2,048 lines.
-LINES = f"SELECT unnest(split) AS line FROM (SELECT string_split(block, {NEWLINE}) AS split FROM blocks)"
+def lines(blocks: str = "blocks") -> str:
+    """The lines of a table of blocks."""
+    return f"SELECT unnest(split) AS line FROM (SELECT string_split(block, {NEWLINE}) AS split FROM {blocks})"
+
 
 BAD = identifier("is bad")
 BAD_ROWS = identifier("bad rows")

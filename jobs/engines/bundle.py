@@ -66,9 +66,10 @@ def _like_here(name: str) -> str:
 
 
 def _own_modules() -> Iterator[tuple[str, bytes]]:
-    root = Path(__file__).resolve().parents[1]
-    for file in sorted(root.rglob("*.py")):
-        yield f"jobs/{file.relative_to(root).as_posix()}", file.read_bytes()
+    root = Path(__file__).resolve().parents[2]
+    for package in ("jobs", "joins"):
+        for file in sorted((root / package).rglob("*.py")):
+            yield file.relative_to(root).as_posix(), file.read_bytes()
 
 
 def _download(needs: list[str], node: Node, wheels: Path | None, folder: Path) -> None:

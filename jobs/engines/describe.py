@@ -4,13 +4,58 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobs.plan import Plan
 from jobs.storage.base import base_name
 from jobs.storage.inputs import Inputs
 from jobs.storage.manifest import NO_PARTIALS, File, Input, Manifest, Origin, Partials, digest
 from jobs.storage.places import absolute
+
+
+class Made(NamedTuple):
+    """What is the same to be said of every output.  plan: what was declared, as JSON values.  arguments: the command line."""
+
+    job: str
+    plan: Mapping[str, Any]
+    inputs: Inputs
+    arguments: Sequence[str]
+    counters: Mapping[str, int]
+
+
+def manifest(
+    made: Made,
+    *,
+    columns: Sequence[Mapping[str, str]] = (),
+    encoding: str = "copy-text",
+    order: Sequence[str] = (),
+    partitioner: Mapping[str, Any] | None = None,
+    samples: Sequence[str] = (),
+    partials: Partials = NO_PARTIALS,
+    files: list[File],
+    started: str,
+    seconds: float,
+) -> Manifest:
+    """The manifest of `files`, the parts of an output: one for each part."""
+    return Manifest(
+        fanin=version("fanin"),
+        job=made.job,
+        arguments=list(made.arguments),
+        plan=made.plan,
+        signature=signature(made.plan, len(files), made.inputs),
+        files=files,
+        partials=partials,
+        columns=list(columns),
+        encoding=encoding,
+        order=list(order),
+        partitioner=partitioner or {},
+        counters=dict(made.counters),
+        samples=list(samples),
+        inputs=_read(made.inputs),
+        origins=_origins(made.inputs),
+        started=started,
+        seconds=seconds,
+    )
 
 
 def describe(
@@ -26,27 +71,14 @@ def describe(
     started: str,
     seconds: float,
 ) -> Manifest:
-    """The manifest of `files`, the parts of an output: one for each part.  samples: of bad rows."""
+    """The manifest of what a Plan's engine has written.  samples: of bad rows."""
     keys = list(plan.group_by)
-    return Manifest(
-        fanin=version("fanin"),
-        job=plan.job,
-        arguments=list(arguments),
-        plan=plan.to_dict(),
-        signature=signature(plan, len(files), inputs),
-        files=files,
-        partials=partials,
-        columns=columns,
-        encoding="copy-text",
-        order=[] if plan.then else keys,
-        partitioner={} if plan.then else {"function": "hadoop-text", "columns": keys, "buckets": len(files)},
-        counters=dict(counters),
-        samples=samples,
-        inputs=_read(inputs),
-        origins=_origins(inputs),
-        started=started,
-        seconds=seconds,
-    )
+    placed = {"function": "hadoop-text", "columns": keys, "buckets": len(files)}
+    return manifest(
+        Made(plan.job, plan.to_dict(), inputs, arguments, counters), columns=columns, samples=samples, partials=partials,
+        order=[] if plan.then else keys, partitioner={} if plan.then else placed,
+        files=files, started=started, seconds=seconds,
+    )  # fmt: skip
 
 
 def describe_steps(
@@ -65,37 +97,17 @@ def describe_steps(
     steps: as mrjob describes them.  script: the file that holds their code.
     """
     code = hashlib.sha256(Path(script).read_bytes()).hexdigest()
-    plan = {"steps": [dict(step) for step in steps], "script": base_name(script), "sha256": code}
-    return Manifest(
-        fanin=version("fanin"),
-        job=base_name(script),
-        arguments=list(arguments),
-        plan=plan,
-        signature=digest({"plan": plan, "parts": len(files), **_sources(inputs)}),
-        files=files,
-        partials=NO_PARTIALS,
-        columns=[],
-        encoding="lines",
-        order=[],
-        partitioner={},
-        counters=dict(counters),
-        samples=[],
-        inputs=_read(inputs),
-        origins=_origins(inputs),
-        started=started,
-        seconds=seconds,
-    )
+    name = base_name(script)
+    plan = {"steps": [dict(step) for step in steps], "script": name, "sha256": code}
+    made = Made(name, plan, inputs, arguments, counters)
+    return manifest(made, encoding="lines", files=files, started=started, seconds=seconds)
 
 
-def signature(plan: Plan, parts: int, inputs: Inputs) -> str:
-    """What tells whether a finished output is still the one that would be made: of the plan and its inputs."""
-    return digest({"plan": plan.to_dict(), "parts": parts, **_sources(inputs)})
-
-
-def _sources(inputs: Inputs) -> dict[str, Any]:
-    """The part of a signature that is the inputs'."""
+def signature(plan: Mapping[str, Any], parts: int, inputs: Inputs) -> str:
+    """What tells whether a finished output is still the one that would be made: of the plan, as JSON values, and its inputs."""
     files = [[file.path, file.size, file.version] for file in _read(inputs)]
-    return {"inputs": files, "origins": [manifest.digest for manifest in inputs.manifests.values()]}
+    origins = [manifest.digest for manifest in inputs.manifests.values()]
+    return digest({"plan": plan, "parts": parts, "inputs": files, "origins": origins})
 
 
 def _origins(inputs: Inputs) -> list[Origin]:

@@ -62,7 +62,7 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
     Raises FaninError, and leaves nothing, when anything fails.
     """
     threads = _threads(settings)
-    progress = Progress(_total(inputs.files), settings.quiet)
+    progress = Progress(total(inputs.files), settings.quiet)
     plan = bound(plan, inputs)
     reading = Reading(plan.max_line, plan.strict, _readers(threads, inputs.files), progress, plan.input)
     try:
@@ -84,7 +84,7 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
                 samples=samples, partials=partials,
             ))  # fmt: skip
     except (duckdb.Error, StreamFailed) as error:
-        raise explain_failure(error, plan, reading) from error
+        raise explain_failure(error, reading) from error
     except OSError as error:
         raise writing_failed(path, error) from error
     finally:
@@ -96,16 +96,19 @@ def bound(plan: Plan, inputs: Inputs) -> Plan:
     """`plan` with an input format that knows the header of its files; UsageError if it does not fit, or they differ."""
     if plan.input is None or not plan.input.unbound:
         return plan
+    return replace(plan, input=plan.input.bind(heads(inputs, Reading(plan.max_line, plan.strict))))
+
+
+def heads(inputs: Inputs, reading: Reading) -> list[Head]:
+    """What is known of all files that are not empty before they are read."""
     columns = {path: [column["name"] for column in manifest.columns] for path, manifest in inputs.manifests.items()}
-    reading = Reading(plan.max_line, plan.strict)
 
     def head(file: InputFile) -> Head:
         known = columns.get(file.name.rpartition("/")[0]) if file.listed else None
         return Head(file.name, peeked(2) if file.name == STDIN else reading.head(file, lines=2), known)
 
     with ThreadPoolExecutor(8) as pool:
-        heads = [head for head in pool.map(head, inputs.files) if head.lines]
-    return replace(plan, input=plan.input.bind(heads))
+        return [head for head in pool.map(head, inputs.files) if head.lines]
 
 
 def _opened(
@@ -148,12 +151,12 @@ def write(
 ) -> None:
     """Writes the records of `partial`, whole states, and these themselves if they are to be kept; a top is one part."""
     parts = 1 if plan.then else parts
-    _write(connection.sql(query(plan, types, parts)), output.part, parts, progress)
+    write_parts(connection.sql(query(plan, types, parts)), output.part, parts, progress)
     if plan.keep_partials:
-        _write(connection.sql(stages.kept(state_types(connection), parts)), output.partial, parts, progress)
+        write_parts(connection.sql(stages.kept(state_types(connection), parts)), output.partial, parts, progress)
 
 
-def _write(result: Streamable, part: Callable[[int], PartWriter], parts: int, progress: Progress | None) -> None:
+def write_parts(result: Streamable, part: Callable[[int], PartWriter], parts: int, progress: Progress | None) -> None:
     """Writes the records of `result`, which come by part, to one file a part, empty where there are none."""
     writer, current = part(0), 0
     for number, count, data in records(result):
@@ -180,7 +183,8 @@ def _threads(settings: Settings) -> int:
     return settings.threads or len(os.sched_getaffinity(0))
 
 
-def _total(files: Sequence[InputFile]) -> int | None:
+def total(files: Sequence[InputFile]) -> int | None:
+    """The bytes of all files, compressed if they are; None if that is not known of one."""
     sizes = [file.size for file in files]
     return None if None in sizes else sum(size or 0 for size in sizes)
 

@@ -58,7 +58,7 @@ def run(directories: Sequence[str], path: str, settings: Settings) -> Counter[st
                 samples=[sample for manifest in manifests for sample in manifest.samples][:3], partials=kept,
             ))  # fmt: skip
     except (duckdb.Error, StreamFailed) as error:
-        raise explain_failure(error, plan, reading) from error
+        raise explain_failure(error, reading) from error
     except OSError as error:
         raise writing_failed(path, error) from error
     return counters

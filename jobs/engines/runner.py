@@ -6,31 +6,32 @@ with WordCount(args=["in.txt"]).make_runner() as runner:
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
 
-from jobs.engines import local
-from jobs.engines.local import Settings
-from jobs.plan import Plan
-from jobs.storage.inputs import chunks, resolve
+from jobs.storage.inputs import chunks
 from jobs.storage.scratch import scratch
 
 
 class LocalRunner:
-    """Runs one plan once.  output_dir: None for a temporary directory, gone after `cleanup`."""
+    """Runs one job once.
+
+    run_to: runs it, and publishes the output directory of that path; gives the counters.  output_dir: None for a temporary
+    directory, gone after `cleanup`.
+    """
 
     alias = "local"
 
-    def __init__(self, plan: Plan, inputs: Sequence[str], output_dir: str | None, settings: Settings) -> None:
-        self._plan, self._inputs, self._settings = plan, inputs, settings
+    def __init__(self, run_to: Callable[[str], Counter[str]], output_dir: str | None) -> None:
+        self._run_to = run_to
         self._exit = ExitStack()
         self._output = output_dir or str(self._exit.enter_context(scratch()) / "output")
         self._counters: Counter[str] | None = None
 
     def run(self) -> None:
         """Runs the job and publishes its output; raises FaninError and publishes nothing if it fails."""
-        self._counters = local.run(self._plan, resolve(self._inputs), self._output, self._settings)
+        self._counters = self._run_to(self._output)
 
     def cat_output(self) -> Iterator[bytes]:
         """The output's bytes, part by part, in chunks."""

@@ -75,7 +75,7 @@ def _task(
                 )
                 yield connection, types, reporter
         except (duckdb.Error, StreamFailed) as error:
-            raise explain_failure(error, plan, reading) from error
+            raise explain_failure(error, reading) from error
         for counter, amount in (("invalid_utf8", reading.counters["invalid_utf8"]), ("spilled", spill.most)):
             if amount:
                 reporter.count(counter, amount)

@@ -1,14 +1,15 @@
 """Hadoop's own partition of a text key, so that n parts written here are the parts n reducers write.
 
 HashPartitioner over Text: WritableComparator.hashBytes starts at 1 and takes 31 * h + each signed byte in 32-bit
-arithmetic; the part is the hash without its sign bit, modulo n.
+arithmetic; the part is the hash without its sign bit, modulo n. KeyFieldBasedPartitioner starts at 0.
 """
 
 MASK = 0xFFFFFFFF
+TEXT, FIELDS = 1, 0  # where the two begin
 
 
-def part(key: str, parts: int) -> str:
-    """SQL for the part, 0 to parts - 1, of the encoded key `key` (VARCHAR)."""
+def part(key: str, parts: int, start: int = TEXT) -> str:
+    """SQL for the part, 0 to parts - 1, of the encoded key `key` (VARCHAR).  start: TEXT or FIELDS."""
     if parts == 1:
         return "0"
     step = f"lambda h, b: (h * 31 + b) & {MASK}"
@@ -18,8 +19,8 @@ def part(key: str, parts: int) -> str:
         f"list_transform(regexp_extract_all(hex({key}), '..'), lambda x: ('0x' || x)::BIGINT - if(x >= '80', 256, 0))"
     )
     hashed = (
-        f"CASE WHEN {key} = '' THEN 1"
-        f" WHEN strlen({key}) = length({key}) THEN list_reduce({ascii_codes}, {step}, 1::BIGINT)"
-        f" ELSE list_reduce({signed_bytes}, {step}, 1::BIGINT) END"
+        f"CASE WHEN {key} = '' THEN {start}"
+        f" WHEN strlen({key}) = length({key}) THEN list_reduce({ascii_codes}, {step}, {start}::BIGINT)"
+        f" ELSE list_reduce({signed_bytes}, {step}, {start}::BIGINT) END"
     )
     return f"(({hashed}) & {MASK >> 1}) % {parts}"

@@ -59,7 +59,7 @@ def query(
     format: Format, texts: Sequence[str], on_error: OnError = "null", sql: str = "SELECT * FROM input"
 ) -> list[tuple[object, ...]]:
     CONNECTION.register("blocks", BlockStream(lambda: texts))
-    CONNECTION.execute(f"CREATE OR REPLACE VIEW lines AS {stages.LINES}")
+    CONNECTION.execute(f"CREATE OR REPLACE VIEW lines AS {stages.lines()}")
     CONNECTION.execute(f"CREATE OR REPLACE VIEW input AS {format.view(on_error)}")
     return CONNECTION.execute(sql).fetchall()
 

@@ -145,7 +145,7 @@ class AggregateRunner(HadoopRunner):
                 merge(connection, self._plan, self._partials, reading, files)
                 local.write(connection, output, self._plan, rows, self._settings.parts)
         except (duckdb.Error, StreamFailed) as error:
-            raise explain_failure(error, self._plan, reading) from error
+            raise explain_failure(error, reading) from error
         self._check_records(output.path, reading.counters["lines"])
 
     def _describe(self, output: Output) -> Describe:

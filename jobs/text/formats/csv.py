@@ -61,7 +61,7 @@ class Csv(Separated):
             " || CASE WHEN len(regexp_extract_all(line, '\"')) % 2 = 1"
             " THEN ' (a line end inside quotes can be read with -r local, not on Hadoop)' ELSE '' END END"
         )
-        return Texts(source, of, self._lacks(), broken, fatal=True, carried="line, f")
+        return self._wide(Texts(source, of, self._lacks(), broken, fatal=True, carried="line, f"))
 
     def reshape(self, pieces: Iterator[Piece], name: str, start: bool, whole: bool) -> Iterator[Piece]:
         """With \\r for a line end inside quotes: lines are records then."""

@@ -13,7 +13,7 @@ from jobs.errors import FaninError, UsageError
 from jobs.sql import literal
 from jobs.text import typed
 from jobs.text.blocks import Piece
-from jobs.text.formats.format import Format, Head
+from jobs.text.formats.format import Format, Head, Texts
 
 Any = TypeVar("Any", bound="Separated")
 
@@ -30,12 +30,14 @@ class Separated(Format):
     null where a header does not have it.
 
     numbers: of the columns, once the header is known.  head: the header's line, if there is one.  same: the values found.
+    width: how many columns each line must have, if not just those that are wanted.
     """
 
     header: bool = False  # type: ignore[misc]  # here it is the user's to say
     null: str = ""
     numbers: Mapping[str, int] | None = field(default=None, kw_only=True)
     head: str | None = field(default=None, kw_only=True)
+    width: int | None = field(default=None, kw_only=True)
     same: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -109,6 +111,15 @@ class Separated(Format):
     @abstractmethod
     def split(self, head: str) -> list[str]:
         """The texts in a line, such as a header."""
+
+    def _wide(self, texts: Texts) -> Texts:
+        """`texts`, of which a line of another width has none: `f` is null there."""
+        if self.width is None:
+            return texts
+        source = f"(SELECT * REPLACE (CASE WHEN len(f) = {self.width} THEN f END AS f), len(f) AS width FROM {texts.source})"
+        what = f"CASE WHEN width <> {self.width} THEN 'it has ' || width || ' columns, where there should be {self.width}' END"
+        broken = f"coalesce({what}, {texts.broken})" if texts.broken else what
+        return texts._replace(source=source, broken=broken, carried=f"{texts.carried}, width")
 
     def _fields(self) -> dict[str, str]:
         """SQL for the columns' own pieces of a line."""

@@ -25,4 +25,4 @@ class Tsv(Separated):
         if self.null != "\\N":
             of = {name: f"nullif({text}, {literal(self.null)})" for name, text in of.items()}
         source = f"(SELECT line, contains(line, chr(92)) AS e, string_split(line, {TAB}) AS f FROM lines)"
-        return Texts(source, of, self._lacks(), carried="line, f")
+        return self._wide(Texts(source, of, self._lacks(), carried="line, f"))

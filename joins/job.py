@@ -1,0 +1,137 @@
+"""JoinJob: an mrjob job class that joins two inputs, declared as attributes or by options."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobs.engines.local import heads
+from jobs.engines.runner import LocalRunner
+from jobs.errors import UsageError
+from jobs.measures import Measure
+from jobs.plan import Plan
+from jobs.planned import PlannedJob, at_least
+from jobs.storage.inputs import Inputs, resolve
+from jobs.text.sources import Reading
+from jobs.top import TopK
+from joins.plan import HOWS, NAMES, JoinPlan, Name
+from joins.sides import Layout, bound, keys_of
+
+
+class JoinJob(PlannedJob):
+    """Joins two inputs, and may aggregate what it has joined.
+
+    on: the columns to join on, as `user_id` or `user_id=id,region`.  how: inner, left, right, full, semi or anti.
+    select: SQL over `l` and `r`, as "l.url, r.birth_date"; all columns if it is empty, the keys first.
+    where, left_where, right_where: conditions behind and in front of the join.
+    left, right: how the sides are read, as Layout("csv", header=True).
+    group_by, measures, then: what is made of the joined rows, as in an AggregateJob.
+
+        class ViewerAges(JoinJob):
+            on, how, select = "user_id=id", "inner", "l.url, r.age"
+            group_by, measures = ["url", "age"], {"views": Count()}
+    """
+
+    on: str = ""
+    how: str = "inner"
+    select: str = ""
+    where: str = ""
+    left: Layout = Layout()
+    right: Layout = Layout()
+    rows: str = "SELECT * FROM joined"
+    group_by: Sequence[str] = ()
+    measures: Mapping[str, Measure] = {}
+    then: TopK | None = None
+    strategy: str = "auto"
+
+    def configure_args(self) -> None:
+        super().configure_args()
+        add = self.add_passthru_arg
+        add("--left", action="append", metavar="PATH", help="the left side's files; or the first of two arguments")
+        add("--right", action="append", metavar="PATH", help="the right side's files; or the second argument")
+        add("--on", default=self.on, metavar="KEYS", help="columns, by comma, as user_id=id,region")
+        add("--how", default=self.how, choices=HOWS, help=f"(default {self.how})")
+        add("--select", default=self.select, metavar="SQL", help="columns, as 'l.url, r.birth_date' (default all)")
+        add("--where", default=self.where, metavar="SQL", help="of joined rows, as 'l.at >= r.since'")
+        add("--suffix", default="_right", help="of the right side's columns whose name is taken (default _right)")
+        add("--order", action="store_true", help="records of one key in the order of their bytes, on every engine")
+        add("--max-rows", type=int, metavar="N", help="refuse to join if more rows would match")
+        add("--format", metavar="F", help="of both sides: tsv, csv, jsonl, common, combined or an nginx log_format")
+        add("--header", action="store_true", help="files of both sides begin with their columns' names")
+        add("--delimiter", metavar="C", help="between a csv's columns (default a comma)")
+        add("--null", metavar="TEXT", help=r"what stands for null (default \N in tsv, nothing in csv)")
+        add("--time-zone", metavar="ZONE", help="of times without one (default UTC)")
+        for name in NAMES:
+            add(f"--{name}-format", metavar="F", help=f"of the {name} side, if not both's")
+            add(f"--{name}-columns", metavar="C", help=f"the {name} side's columns, as 'id, at:time'; without a"
+                " header all of them, in order")  # fmt: skip
+            add(f"--{name}-where", metavar="SQL", help=f'rows of the {name} side that are joined, as "status = 200"')
+
+    def layout(self, name: Name) -> Layout:
+        """How a side is read: as declared, but for what options say."""
+        declared, o = {"left": self.left, "right": self.right}[name], vars(self.options)
+
+        def said(option: str, default: Any) -> Any:
+            own = o.get(f"{name}_{option}")
+            value = o.get(option) if own is None else own
+            return default if value is None else value
+
+        return Layout(
+            said("format", declared.format),
+            bool(o["header"] or declared.header),
+            said("columns", declared.columns),
+            said("delimiter", declared.delimiter),
+            said("null", declared.null),
+            said("time_zone", declared.zone),
+            o[f"{name}_where"] if o[f"{name}_where"] is not None else declared.where,
+        )
+
+    def sources(self) -> dict[Name, Inputs]:
+        """The files of each side."""
+        o = self.options
+        left, right, others = o.left or [], o.right or [], list(o.args)
+        if not left and others:
+            left = [others.pop(0)]
+        if not right and others:
+            right = [others.pop(0)]
+        if not left or not right or others:
+            raise UsageError("join: give two inputs, LEFT RIGHT; several files of a side as --left A --left B")
+        return {"left": resolve(left), "right": resolve(right)}
+
+    def plan(self, sources: Mapping[Name, Inputs]) -> JoinPlan:
+        """What this job declares, with its options applied and the sides' columns known."""
+        kind, o = type(self), self.options
+        if not o.on:
+            raise UsageError("join: give --on, the columns to join on, as user_id or user_id=id,region")
+        reading = Reading(self._max_line(), o.strict)
+        sides = {
+            name: bound(self.layout(name), keys, heads(sources[name], reading), name)
+            for name, keys in zip(NAMES, keys_of(o.on), strict=True)
+        }
+        name = f"{kind.__module__}:{kind.__qualname__}"
+        aggregate = None
+        if self.group_by or self.measures:
+            aggregate = Plan(name, self.rows, tuple(self.group_by), self.measures, then=self.then)
+        return JoinPlan(
+            job=name,
+            left=sides["left"],
+            right=sides["right"],
+            how=o.how,
+            select=o.select,
+            where=o.where,
+            suffix=o.suffix,
+            in_order=o.order,
+            aggregate=aggregate,
+            max_line=self._max_line(),
+            strict=o.strict,
+        )
+
+    def make_runner(self) -> Any:
+        """mrjob's way to drive a job from a program; see jobs.engines.runner."""
+        engine, o = self.options.runner or "local", self.options
+        most = None if o.max_rows is None else at_least("--max-rows", o.max_rows, 0)
+        if engine in ("local", "inline"):
+            from joins import local
+
+            sources = self.sources()
+            plan, settings = self.plan(sources), self._settings()
+            return LocalRunner(lambda path: local.run(plan, sources, path, settings, most), o.output_dir)
+        raise UsageError(f"-r {engine}: no such engine for joins; there is: local (also called inline)")

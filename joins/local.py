@@ -1,0 +1,132 @@
+"""The local engine of joins: DuckDB joins, sorts and writes, in bounded memory, whatever the strategy.
+
+left files ── blocks ──> DuckDB: l ─┐
+                                    ├─ matched, records ──> part files ── manifest ── publish
+right files ─ blocks ──> DuckDB: r ─┘
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+import duckdb
+
+from jobs.database import database, explain_failure, make_partials, output_columns
+from jobs.engines import local
+from jobs.engines.describe import Made, manifest
+from jobs.engines.local import Settings, limits_of
+from jobs.engines.progress import Progress
+from jobs.errors import UsageError
+from jobs.plan import Plan
+from jobs.spill import Spill
+from jobs.storage.base import writing_failed
+from jobs.storage.inputs import Inputs
+from jobs.storage.local import STDIN
+from jobs.storage.output import Output
+from jobs.text.arrow import StreamFailed
+from jobs.text.sources import Reading
+from joins import stages
+from joins.database import open_join
+from joins.plan import NAMES, JoinPlan, Name
+
+Sources = Mapping[Name, Inputs]
+
+
+def run(plan: JoinPlan, sources: Sources, path: str, settings: Settings, max_rows: int | None = None) -> Counter[str]:
+    """Joins, and publishes the output directory `path`; gives the counters.
+
+    max_rows: refuse to join if more rows than these would match, by an exact count of keys.
+    Raises FaninError, and leaves nothing, when anything fails.
+    """
+    both = together(sources)
+    progress = Progress(local.total(both.files), settings.quiet)
+    readings = {
+        name: Reading(plan.max_line, plan.strict, progress=progress, shape=plan.sides[name].input) for name in NAMES
+    }
+    texts = {name: partial(readings[name].texts, sources[name].files) for name in NAMES}
+    try:
+        with Output(path, settings.overwrite) as output:
+            with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
+                plan, columns = open_join(connection, plan, texts)
+                if max_rows is not None:
+                    refuse_explosion(connection, plan, max_rows)
+                    for reading in readings.values():
+                        reading.counters.clear()
+                columns = _write(connection, output, plan, columns, settings.parts, progress)
+            read = sum((reading.counters for reading in readings.values()), Counter[str]())
+            counters = read + Counter(records=output.records, spilled=spill.most)
+            output.publish(partial(
+                manifest, Made(plan.job, plan.to_dict(), both, settings.arguments, counters), columns=columns,
+                order=sorted_by(plan), partitioner=parted_by(plan, settings.parts),
+            ))  # fmt: skip
+    except (duckdb.Error, StreamFailed) as error:
+        raise explain_failure(error, *readings.values()) from error
+    except OSError as error:
+        raise writing_failed(path, error) from error
+    finally:
+        progress.end()
+    return counters
+
+
+def together(sources: Sources) -> Inputs:
+    """What both sides read; a path on both sides once."""
+    left, right = sources["left"], sources["right"]
+    if {STDIN} <= {file.name for file in left.files} & {file.name for file in right.files}:
+        raise UsageError("-: standard input can be read only once")
+    names = {file.name for file in left.files}
+    others = [file for file in right.files if file.name not in names]
+    return Inputs([*left.files, *others], {**left.manifests, **right.manifests})
+
+
+def sorted_by(plan: JoinPlan) -> list[str]:
+    """The columns of the output that its records are in order of."""
+    if plan.aggregate:
+        return [] if plan.aggregate.then else list(plan.aggregate.group_by)
+    return [] if plan.select else list(plan.left.keys)
+
+
+def parted_by(plan: JoinPlan, parts: int) -> dict[str, object]:
+    """What a manifest says of how a sorted join's records are divided."""
+    keys = sorted_by(plan)
+    function = "hadoop-text" if plan.aggregate else "hadoop-key-fields"
+    return {"function": function, "columns": keys, "buckets": parts} if keys else {}
+
+
+def refuse_explosion(connection: duckdb.DuckDBPyConnection, plan: JoinPlan, most: int) -> None:
+    """Counts the keys of both sides; UsageError, naming the worst, if more rows than `most` would match."""
+    counts = ", ".join(
+        f"(SELECT {stages.key_text(plan, name)} AS key, count(*)::HUGEINT AS n FROM {alias}"
+        f" WHERE {stages.known(plan, name)} GROUP BY ALL) AS {alias}_counts"
+        for name, alias in stages.ALIAS.items()
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE matches AS SELECT l_counts.key AS key, l_counts.n AS l, r_counts.n AS r"
+        f" FROM {counts} WHERE l_counts.key = r_counts.key"
+    )
+    total = connection.execute("SELECT coalesce(sum(l * r), 0) FROM matches").fetchall()[0][0]
+    worst = connection.execute("SELECT * FROM matches ORDER BY l * r DESC, key LIMIT 3").fetchall()
+    connection.execute("DROP TABLE matches")
+    if total > most:
+        told = ", ".join(f"{key!r} ({left} x {right})" for key, left, right in worst)
+        raise UsageError(f"{total} rows would match, more than --max-rows {most}; most of them have the key {told}")
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    output: Output,
+    plan: JoinPlan,
+    columns: list[Mapping[str, str]],
+    parts: int,
+    progress: Progress,
+) -> list[Mapping[str, str]]:
+    """Writes the records, or what is aggregated of them; gives the columns of what is written."""
+    if not plan.aggregate:
+        names = [column["name"] for column in columns]
+        local.write_parts(connection.sql(stages.records(plan, names, parts)), output.part, parts, progress)
+        return columns
+    whole: Plan = replace(plan.aggregate, keep_partials=False).at_once()
+    types = {column["name"]: column["type"] for column in columns}
+    make_partials(connection, whole, types)
+    local.write(connection, output, whole, types, parts, progress)
+    return output_columns(connection, plan.aggregate, types)

@@ -1,0 +1,112 @@
+"""A JoinPlan's stages as SQL. Each reads the one before by its name.
+
+    blocks ─ lines ─ l ─┐
+                        ├─ matched ─ records         one process
+    blocks ─ lines ─ r ─┘         └─ joined ─ rows ─ partial ...    with an aggregate
+
+A row's `join key` is its encoded key columns, joined by tabs. Records come in the byte order of that and one more tab,
+which is the order in which Hadoop's shuffle brings keys that a side's tag follows.
+"""
+
+from collections.abc import Mapping
+
+from jobs import stages
+from jobs.errors import UsageError
+from jobs.sql import identifier
+from jobs.text.formats import MISFIT
+from jobs.text.partition import FIELDS, part
+from jobs.text.records import NEWLINE, TAB, encoded, joined
+from joins.plan import JoinPlan, Name, Side
+
+KEY = identifier("join key")
+JOIN = {"inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FULL JOIN", "semi": "SEMI JOIN", "anti": "ANTI JOIN"}  # fmt: skip
+ALIAS: Mapping[Name, str] = {"left": "l", "right": "r"}
+
+
+def side(side: Side, blocks: str) -> str:
+    """The rows of a side, out of a table of blocks."""
+    rows = f"SELECT * EXCLUDE ({MISFIT}) FROM ({side.input.view('fail')})"
+    where = f" WHERE (\n{side.where}\n)" if side.where else ""
+    return f"WITH lines AS ({stages.lines(blocks)})\nSELECT * FROM ({rows}){where}"
+
+
+def key(plan: JoinPlan, name: Name, number: int) -> str:
+    """SQL for a key column of one side."""
+    return f"{ALIAS[name]}.{identifier(plan.sides[name].keys[number])}"
+
+
+def key_text(plan: JoinPlan, name: Name | None = None) -> str:
+    """SQL for the join key of a side's row, or of a joined row."""
+    return joined([encoded(_either(plan, number, name)) for number, _ in enumerate(plan.left.keys)])
+
+
+def known(plan: JoinPlan, name: Name) -> str:
+    """SQL for whether no key column of a side's row is null, so that it can match."""
+    return " AND ".join(f"{key(plan, name, number)} IS NOT NULL" for number, _ in enumerate(plan.left.keys))
+
+
+def matched(plan: JoinPlan, left: str = "l", right: str = "r") -> str:
+    """What follows FROM: the rows that are in the output, as `l` and `r`."""
+    pairs = range(len(plan.left.keys))
+    on = " AND ".join(f"{key(plan, 'left', number)} = {key(plan, 'right', number)}" for number in pairs)
+    where = f"\nWHERE (\n{plan.where}\n)" if plan.where else ""
+    return f"{left} AS l {JOIN[plan.how]} {right} AS r ON {on}{where}"
+
+
+def items(plan: JoinPlan) -> dict[str, str]:
+    """Column to SQL of the output behind the keys, where `select` says nothing; UsageError if two have one name.
+
+    Those of the right side that have the name of another get the plan's suffix.
+    """
+    keys = {name: name for name in plan.left.keys}
+    out = {name: f"l.{identifier(name)}" for name in plan.left.columns if name not in keys}
+    if plan.how in ("semi", "anti"):
+        return out
+    for name in plan.right.columns:
+        if name in plan.right.keys:
+            continue
+        taken = {column.lower() for column in (*keys, *out)}
+        called = name + plan.suffix if name.lower() in taken else name
+        if called.lower() in taken:
+            raise UsageError(f"two columns of the output are called {called!r}; choose another --suffix, or --select")
+        out[called] = f"r.{identifier(name)}"
+    return out
+
+
+def joined_rows(plan: JoinPlan) -> str:
+    """The rows of the output, with their columns' names."""
+    if plan.select:
+        return f"SELECT {plan.select}\nFROM {matched(plan)}"
+    keys = [f"{_either(plan, number)} AS {identifier(name)}" for number, name in enumerate(plan.left.keys)]
+    columns = [f"{sql} AS {identifier(name)}" for name, sql in items(plan).items()]
+    return f"SELECT {', '.join([*keys, *columns])}\nFROM {matched(plan)}"
+
+
+def keyed_records(plan: JoinPlan, names: list[str], source: str) -> str:
+    """`join key` and `record`, the encoded line with its newline.  names: of the output's columns.  source: after FROM."""
+    if plan.select:
+        values = joined([encoded(identifier(name)) for name in names])
+        rows = f"SELECT {key_text(plan)} AS {KEY}, {plan.select}\nFROM {source}"
+    else:
+        columns = items(plan)
+        values = joined([KEY, *(encoded(identifier(name)) for name in columns)])
+        told = [f"{sql} AS {identifier(name)}" for name, sql in columns.items()]
+        rows = f"SELECT {', '.join([f'{key_text(plan)} AS {KEY}', *told])}\nFROM {source}"
+    return f"SELECT {KEY}, {values} || {NEWLINE} AS record\nFROM ({rows})"
+
+
+def records(plan: JoinPlan, names: list[str], parts: int) -> str:
+    """`part` and `record`, in order."""
+    # A record that begins with its key and a tab is in order where its bytes are.
+    whole = not plan.select and len(names) > len(plan.left.keys)
+    order = "record" if whole else f"{KEY} || {TAB}, record"
+    return (
+        f"SELECT ({part(KEY, parts, FIELDS)})::INTEGER AS part, record\n"
+        f"FROM ({keyed_records(plan, names, matched(plan))})\nORDER BY part, {order}"
+    )
+
+
+def _either(plan: JoinPlan, number: int, name: Name | None = None) -> str:
+    if name is None and plan.how == "full":
+        return f"coalesce({key(plan, 'left', number)}, {key(plan, 'right', number)})"
+    return key(plan, name or ("right" if plan.how == "right" else "left"), number)
