@@ -196,7 +196,7 @@ def unshuffled(keys: int, states: Mapping[str, str], source: str = "lines") -> s
     """Partials again, of the lines that `shuffled` wrote.  keys: how many of their columns are the key."""
     key = f"array_to_string(fields[1:{max(keys, 1)}], {TAB})"
     values = [
-        f"{_read(f'fields[{number}]', type)} AS {identifier(name)}"
+        f"{read(f'fields[{number}]', type)} AS {identifier(name)}"
         for number, (name, type) in enumerate(states.items(), max(keys, 1) + 1)
     ]
     return _select([f"{key} AS key", *values], f"(SELECT string_split(line, {TAB}) AS fields FROM {source})")
@@ -212,7 +212,7 @@ def _select(columns: list[str], source: str) -> str:
     return "SELECT " + ",\n  ".join(columns) + f"\nFROM {source}"
 
 
-def _read(text: str, type: str) -> str:
+def read(text: str, type: str) -> str:
     """SQL for the value of DuckDB type `type` that a column of a record holds."""
     return decoded(text) if type == "VARCHAR" else f"nullif({text}, '\\N')::{type}"
 

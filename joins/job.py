@@ -128,10 +128,14 @@ class JoinJob(PlannedJob):
         """mrjob's way to drive a job from a program; see jobs.engines.runner."""
         engine, o = self.options.runner or "local", self.options
         most = None if o.max_rows is None else at_least("--max-rows", o.max_rows, 0)
+        sources = self.sources()
+        plan, settings = self.plan(sources), self._settings()
         if engine in ("local", "inline"):
             from joins import local
 
-            sources = self.sources()
-            plan, settings = self.plan(sources), self._settings()
             return LocalRunner(lambda path: local.run(plan, sources, path, settings, most), o.output_dir)
-        raise UsageError(f"-r {engine}: no such engine for joins; there is: local (also called inline)")
+        if engine == "hadoop":
+            from joins.hadoop import JoinRunner  # brings what no other engine needs
+
+            return JoinRunner(plan, sources, settings, **self._hadoop_options())
+        raise UsageError(f"-r {engine}: no such engine for joins; there are: local (also called inline) and hadoop")

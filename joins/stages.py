@@ -49,8 +49,16 @@ def matched(plan: JoinPlan, left: str = "l", right: str = "r") -> str:
     """What follows FROM: the rows that are in the output, as `l` and `r`."""
     pairs = range(len(plan.left.keys))
     on = " AND ".join(f"{key(plan, 'left', number)} = {key(plan, 'right', number)}" for number in pairs)
-    where = f"\nWHERE (\n{plan.where}\n)" if plan.where else ""
-    return f"{left} AS l {JOIN[plan.how]} {right} AS r ON {on}{where}"
+    return f"{left} AS l {JOIN[plan.how]} {right} AS r ON {on}{_where(plan)}"
+
+
+def left_rows(plan: JoinPlan, left: str) -> str:
+    """What follows FROM for rows of the left side that are known to be in the output."""
+    return f"{left} AS l{_where(plan)}"
+
+
+def _where(plan: JoinPlan) -> str:
+    return f"\nWHERE (\n{plan.where}\n)" if plan.where else ""
 
 
 def items(plan: JoinPlan) -> dict[str, str]:
@@ -73,17 +81,18 @@ def items(plan: JoinPlan) -> dict[str, str]:
     return out
 
 
-def joined_rows(plan: JoinPlan) -> str:
-    """The rows of the output, with their columns' names."""
+def joined_rows(plan: JoinPlan, source: str = "") -> str:
+    """The rows of the output, with their columns' names.  source: what follows FROM, if not all that is matched."""
+    source = source or matched(plan)
     if plan.select:
-        return f"SELECT {plan.select}\nFROM {matched(plan)}"
+        return f"SELECT {plan.select}\nFROM {source}"
     keys = [f"{_either(plan, number)} AS {identifier(name)}" for number, name in enumerate(plan.left.keys)]
     columns = [f"{sql} AS {identifier(name)}" for name, sql in items(plan).items()]
-    return f"SELECT {', '.join([*keys, *columns])}\nFROM {matched(plan)}"
+    return f"SELECT {', '.join([*keys, *columns])}\nFROM {source}"
 
 
-def keyed_records(plan: JoinPlan, names: list[str], source: str) -> str:
-    """`join key` and `record`, the encoded line with its newline.  names: of the output's columns.  source: after FROM."""
+def _keyed_records(plan: JoinPlan, names: list[str], source: str) -> str:
+    """`join key` and `record`, the encoded line with its newline."""
     if plan.select:
         values = joined([encoded(identifier(name)) for name in names])
         rows = f"SELECT {key_text(plan)} AS {KEY}, {plan.select}\nFROM {source}"
@@ -95,14 +104,14 @@ def keyed_records(plan: JoinPlan, names: list[str], source: str) -> str:
     return f"SELECT {KEY}, {values} || {NEWLINE} AS record\nFROM ({rows})"
 
 
-def records(plan: JoinPlan, names: list[str], parts: int) -> str:
-    """`part` and `record`, in order."""
+def records(plan: JoinPlan, names: list[str], parts: int, source: str = "") -> str:
+    """`part` and `record`, in order.  names: of the output's columns.  source: what follows FROM, if not all that is matched."""
     # A record that begins with its key and a tab is in order where its bytes are.
     whole = not plan.select and len(names) > len(plan.left.keys)
     order = "record" if whole else f"{KEY} || {TAB}, record"
     return (
         f"SELECT ({part(KEY, parts, FIELDS)})::INTEGER AS part, record\n"
-        f"FROM ({keyed_records(plan, names, matched(plan))})\nORDER BY part, {order}"
+        f"FROM ({_keyed_records(plan, names, source or matched(plan))})\nORDER BY part, {order}"
     )
 
 

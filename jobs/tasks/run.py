@@ -5,6 +5,7 @@ reduce   those lines, sorted by key ─ unshuffled ─ merge ─ final ─ recor
 """
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,28 +42,41 @@ def map(plan: Plan, streams: Streams, memory: int) -> None:
     with _task(plan, streams, memory, plan.input) as (connection, types, reporter):
         if bad := make_partials(connection, plan, types):
             reporter.count("bad_rows", bad)
-        _write(connection, stages.shuffled(state_types(connection)), streams)
+        write(connection, stages.shuffled(state_types(connection)), streams)
 
 
 def reduce(plan: Plan, streams: Streams, memory: int) -> None:
     """Writes the records, or the states that are to be kept, of the groups whose partials are the source's lines."""
     with _task(plan, streams, memory, None) as (connection, types, _):
-        states = state_types(connection, stages.good(plan, f"({stages.partial(plan, types)})"))
-        merged = (
-            f"WITH unshuffled AS (\n{stages.unshuffled(len(plan.group_by), states)}\n),\n"
-            f"merged AS (\n{stages.merge(plan, types)}\n)"
-        )
-        finished = f",\nfinal AS (\n{stages.final(plan, types, 'merged')}\n)\n{stages.records(plan, 1)}"
-        kept = f"\n{stages.kept(states, 1, 'merged')}"  # the driver finishes them
-        _write(connection, merged + (kept if plan.keep_partials else finished), streams)
+        write(connection, reduced(connection, plan, types), streams)
+
+
+def reduced(connection: duckdb.DuckDBPyConnection, plan: Plan, types: dict[str, str]) -> str:
+    """The records, or the states that are to be kept, of the view `lines`, which holds partials.  types: of the view `rows`."""
+    states = state_types(connection, stages.good(plan, f"({stages.partial(plan, types)})"))
+    merged = (
+        f"WITH unshuffled AS (\n{stages.unshuffled(len(plan.group_by), states)}\n),\n"
+        f"merged AS (\n{stages.merge(plan, types)}\n)"
+    )
+    finished = f",\nfinal AS (\n{stages.final(plan, types, 'merged')}\n)\n{stages.records(plan, 1)}"
+    kept = f"\n{stages.kept(states, 1, 'merged')}"  # the driver finishes them
+    return merged + (kept if plan.keep_partials else finished)
 
 
 @contextmanager
 def _task(
     plan: Plan, streams: Streams, memory: int, shape: Shape | None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, str], Reporter]]:
-    """A DuckDB of one thread with the views lines and rows over the source, and the types of rows."""
+    """A task's DuckDB with the views lines and rows over the source, and the types of rows."""
     reading = Reading(plan.max_line, plan.strict, shape=shape)
+    with task(reading, memory) as (connection, reporter):
+        types = open_rows(connection, plan, lambda: reading.lines(streams.source, streams.name, streams.start))
+        yield connection, types, reporter
+
+
+@contextmanager
+def task(reading: Reading, memory: int) -> Iterator[tuple[duckdb.DuckDBPyConnection, Reporter]]:
+    """A DuckDB of one thread that spills to the current directory; what fails is told in the job's terms."""
     with (
         Reporter() as reporter,
         tempfile.TemporaryDirectory(prefix="spill-", dir=os.curdir) as folder,
@@ -70,10 +84,7 @@ def _task(
     ):
         try:
             with database(Limits(memory, 1, Path(folder))) as connection:
-                types = open_rows(
-                    connection, plan, lambda: reading.lines(streams.source, streams.name, streams.start)
-                )
-                yield connection, types, reporter
+                yield connection, reporter
         except (duckdb.Error, StreamFailed) as error:
             raise explain_failure(error, reading) from error
         for counter, amount in (("invalid_utf8", reading.counters["invalid_utf8"]), ("spilled", spill.most)):
@@ -81,7 +92,14 @@ def _task(
                 reporter.count(counter, amount)
 
 
-def _write(connection: duckdb.DuckDBPyConnection, sql: str, streams: Streams) -> None:
+def write(connection: duckdb.DuckDBPyConnection, sql: str, streams: Streams) -> None:
+    """Writes the records of a query with the columns part and record."""
     for _, _, data in records(connection.sql(sql)):
         streams.target.write(data)
     streams.target.flush()
+
+
+def leave(code: int) -> None:
+    """Ends the process at once: nothing is to be torn down, and DuckDB's module would tell of what an error's traceback holds."""
+    sys.stderr.flush()
+    os._exit(code)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.tasks.__main__ import LEAST, budget
+from jobs.tasks.container import LEAST, budget
 from jobs.word_count import WordCount
 from tests import command
 

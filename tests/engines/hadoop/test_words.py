@@ -11,7 +11,7 @@ from jobs.storage.base import Entry
 from jobs.storage.inputs import InputFile
 from jobs.storage.places import LOCAL
 from jobs.storage.site import site
-from jobs.tasks.__main__ import split_name
+from jobs.tasks.container import split_name
 
 
 def test_a_tasks_own_words_are_its_last_traceback() -> None:
