@@ -6,16 +6,18 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
+from collections.abc import Iterator
 from inspect import isabstract
 from pathlib import Path
 from types import ModuleType
 
 from mrjob.job import MRJob as PlainMRJob
 
-import jobs
-from jobs.aggregate import AggregateJob
 from jobs.errors import UsageError
 from jobs.job import MRJob, adopted
+
+PACKAGES = ("jobs", "joins")
+BASES = {"jobs.job:MRJob", "jobs.aggregate:AggregateJob", "joins.job:JoinJob"}
 
 
 def find(name: str) -> type[MRJob]:
@@ -28,8 +30,8 @@ def find(name: str) -> type[MRJob]:
         module = _from_file(Path(place))
     elif wanted or "." in place:
         module = _imported(place)
-    elif place in ready():
-        module = importlib.import_module(f"jobs.{place}")
+    elif found := [module for module in _ours(place) if _jobs_of(module)]:
+        module = found[0]
     else:
         near = difflib.get_close_matches(place, ready(), n=3, cutoff=0.4) or ready()
         raise UsageError(f"unknown job {name!r}; ready jobs near it: {', '.join(near)}; or name a file.py:Class")
@@ -38,8 +40,15 @@ def find(name: str) -> type[MRJob]:
 
 def ready() -> list[str]:
     """The names of the jobs that come with fanin: modules here that declare one."""
-    names = [module.name for module in pkgutil.iter_modules(jobs.__path__) if not module.ispkg]
-    return sorted(name for name in names if _jobs_of(importlib.import_module(f"jobs.{name}")))
+    return sorted(module.__name__.rpartition(".")[2] for module in _ours() if _jobs_of(module))
+
+
+def _ours(name: str = "") -> Iterator[ModuleType]:
+    """The modules of our packages, or those called `name`."""
+    for package in map(importlib.import_module, PACKAGES):
+        for module in pkgutil.iter_modules(package.__path__):
+            if name in ("", module.name) and not module.ispkg:
+                yield importlib.import_module(f"{package.__name__}.{module.name}")
 
 
 def _jobs_of(module: ModuleType) -> dict[str, type[PlainMRJob]]:
@@ -47,7 +56,7 @@ def _jobs_of(module: ModuleType) -> dict[str, type[PlainMRJob]]:
         name: value
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, PlainMRJob)
-        and value not in (AggregateJob, MRJob) and value.__module__ == module.__name__ and not isabstract(value)
+        and value.__module__ == module.__name__ and f"{module.__name__}:{name}" not in BASES and not isabstract(value)
     }  # fmt: skip
 
 

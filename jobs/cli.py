@@ -1,8 +1,8 @@
-"""The command line: fanin run, join, merge, cat, verify, history, show, doctor."""
+"""The command line: fanin run, join, hot-keys, bucket, merge, cat, verify, history, show, doctor."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jobs import audit
 from jobs.errors import FAILED, UsageError, exit_code
@@ -25,9 +25,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("arguments", nargs=argparse.REMAINDER, help="inputs and the job's own options")
     run.set_defaults(command=_run)
 
-    join = commands.add_parser("join", add_help=False, help="join two inputs: fanin join LEFT RIGHT --on KEYS -o OUT")
-    join.add_argument("arguments", nargs=argparse.REMAINDER)
-    join.set_defaults(command=_join)
+    jobs: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
+        "join": (_join, "join two inputs: fanin join LEFT RIGHT --on KEYS -o OUT"),
+        "hot-keys": (_hot_keys, "the commonest keys of an input: fanin hot-keys INPUT... --on KEYS"),
+        "bucket": (_bucket, "divide by keys, for joins: fanin bucket INPUT... --on KEYS --buckets N -o OUT"),
+    }
+    for name, (command, help) in jobs.items():
+        # No argument begins with a NUL, so that all of them, the first too, are left for the job to parse.
+        job = commands.add_parser(name, add_help=False, prefix_chars="\0", help=help)
+        job.add_argument("arguments", nargs=argparse.REMAINDER)
+        job.set_defaults(command=command)
 
     merge = commands.add_parser("merge", help="reduce again: make one output of several of the same job")
     merge.add_argument("directories", nargs="+", metavar="DIR", help="outputs of runs with --keep-partials")
@@ -87,6 +94,20 @@ def _join(options: argparse.Namespace) -> None:
 
     sys.argv = ["fanin join", *options.arguments]
     JoinJob.run()
+
+
+def _hot_keys(options: argparse.Namespace) -> None:
+    from joins.hot_keys import HotKeys
+
+    sys.argv = ["fanin hot-keys", *options.arguments]
+    HotKeys.run()
+
+
+def _bucket(options: argparse.Namespace) -> None:
+    from joins.bucket import Bucket
+
+    sys.argv = ["fanin bucket", *options.arguments]
+    Bucket.run()
 
 
 def _merge(options: argparse.Namespace) -> None:

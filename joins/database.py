@@ -29,14 +29,14 @@ def open_join(
     for name in NAMES:
         where = plan.sides[name].where
         sql = stages.side(plan.sides[name], identifier(f"{name} blocks"))
-        _checked(connection, sql, f"--{name}-where {where!r}", scans=1)
+        checked(connection, sql, f"--{name}-where {where!r}", scans=1)
         connection.execute(f"CREATE OR REPLACE VIEW {stages.ALIAS[name]} AS {sql}")
     rows = stages.joined_rows(plan)
-    _checked(connection, rows, _options(plan), scans=2)
+    checked(connection, rows, _options(plan), scans=2)
     if plan.aggregate:
         connection.execute(f"CREATE OR REPLACE VIEW joined AS {rows}")
         rows = plan.aggregate.rows
-        _checked(connection, rows, "rows", scans=2)
+        checked(connection, rows, "rows", scans=2)
         connection.execute(f"CREATE OR REPLACE VIEW rows AS {rows}")
     columns: list[Mapping[str, str]] = [
         {"name": name, "type": type} for name, type, *_ in connection.execute(f"DESCRIBE {rows}").fetchall()
@@ -70,7 +70,8 @@ def _options(plan: JoinPlan) -> str:
     return ", ".join(f"{option} {sql!r}" for option, sql in told.items() if sql) or "the join"
 
 
-def _checked(connection: duckdb.DuckDBPyConnection, sql: str, what: str, scans: int) -> None:
+def checked(connection: duckdb.DuckDBPyConnection, sql: str, what: str, scans: int) -> None:
+    """UsageError, naming `what` a user has said, where `sql` is wrong, or not row-wise over so many scans."""
     try:
         check(connection, sql, scans, JOINS if scans == 2 else frozenset())
     except (UsageError, duckdb.Error) as error:

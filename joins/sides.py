@@ -27,9 +27,10 @@ class Layout:
     where: str = ""
 
 
-def bound(layout: Layout, keys: Sequence[str], heads: Sequence[Head], name: Name) -> Side:
+def bound(layout: Layout, keys: Sequence[str], heads: Sequence[Head], name: Name | None) -> Side:
     """The side `name` as its options and the heads of its files tell it; UsageError where they do not fit.
 
+    name: None for the only input of a tool that prepares a join.
     Columns are called by their names, where there is a header or options give them, else by number, from 1.
     """
     declared = declared_columns(layout.columns, name)
@@ -45,7 +46,7 @@ def bound(layout: Layout, keys: Sequence[str], heads: Sequence[Head], name: Name
     if not heads:
         if declared:
             return bound(replace(layout, header=False), keys, heads, name)
-        raise UsageError(f"the {name} side is empty, so that nothing tells its columns; give --{name}-columns")
+        raise UsageError(f"{_called_side(name)} is empty, so that nothing tells its columns; give {_option(name)}")
     names = list(known) if known is not None else _split(layout, heads[0])
     if not headed:
         columns = {str(number): "text" for number, _ in enumerate(names, 1)}
@@ -54,13 +55,13 @@ def bound(layout: Layout, keys: Sequence[str], heads: Sequence[Head], name: Name
     twice = sorted({column for column in names if names.count(column) > 1})
     if twice and not declared:
         raise UsageError(
-            f"{heads[0].name}: its header has the column {twice[0]!r} more than once; say which are wanted with --{name}-columns"
+            f"{heads[0].name}: its header has the column {twice[0]!r} more than once; say which are wanted with {_option(name)}"
         )
     format = _separated(replace(layout, header=True), declared or dict.fromkeys(names, "text"), None).bind(heads)
     return _checked(replace(format, width=len(names)), _called(keys, names), layout.where, name)
 
 
-def declared_columns(text: str, name: Name) -> dict[str, str]:
+def declared_columns(text: str, name: Name | None) -> dict[str, str]:
     """Column to type of `id, at:time, amount:decimal(2)`; text is the type of those without one.
 
     >>> declared_columns("id, amount:decimal(2)", "left")
@@ -70,16 +71,18 @@ def declared_columns(text: str, name: Name) -> dict[str, str]:
     for piece in filter(None, (piece.strip() for piece in text.split(","))):
         column, _, type = piece.partition(":")
         if column.strip() in columns:
-            raise UsageError(f"--{name}-columns: the column {column.strip()!r} twice")
+            raise UsageError(f"{_option(name)}: the column {column.strip()!r} twice")
         columns[column.strip()] = type.strip() or "text"
     return columns
 
 
-def _named(layout: Layout, declared: Mapping[str, str], name: Name) -> Format:
+def _named(layout: Layout, declared: Mapping[str, str], name: Name | None) -> Format:
     if layout.format == "parquet":
-        raise UsageError(f"the {name} side: joins read text, not Parquet, so far")
+        raise UsageError(f"{_called_side(name)}: joins read text, not Parquet, so far")
     if not declared:
-        raise UsageError(f"the {name} side: {layout.format} tells no columns; give --{name}-columns 'id, at:time'")
+        raise UsageError(
+            f"{_called_side(name)}: {layout.format} tells no columns; give {_option(name)} 'id, at:time'"
+        )
     if layout.format == "jsonl":
         return JsonLines(declared, zone=layout.zone)
     return Log(declared, layout.format, zone=layout.zone)
@@ -106,18 +109,26 @@ def _called(keys: Sequence[str], names: Sequence[str]) -> list[str]:
     ]
 
 
-def _checked(format: Format, keys: Sequence[str], where: str, name: Name) -> Side:
+def _checked(format: Format, keys: Sequence[str], where: str, name: Name | None) -> Side:
     for key in keys:
         if key not in format.columns:
             others = ", ".join(format.columns)
-            raise UsageError(f"--on: the {name} side has no column {key!r}; it has: {others}{_swapped(name)}")
+            raise UsageError(f"--on: {_called_side(name)} has no column {key!r}; it has: {others}{_swapped(name)}")
         if format.columns[key] == "float":
             raise UsageError(f"--on {key}: floating-point numbers are no keys; declare it as text or decimal(2)")
     return Side(format, tuple(keys), where)
 
 
-def _swapped(name: Name) -> str:
-    return f" (--on LEFT=RIGHT names the left side's column first; this is the {name} one)"
+def _swapped(name: Name | None) -> str:
+    return f" (--on LEFT=RIGHT names the left side's column first; this is the {name} one)" if name else ""
+
+
+def _called_side(name: Name | None) -> str:
+    return f"the {name} side" if name else "the input"
+
+
+def _option(name: Name | None) -> str:
+    return f"--{name}-columns" if name else "--columns"
 
 
 def keys_of(on: str) -> tuple[list[str], list[str]]:

