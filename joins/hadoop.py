@@ -1,10 +1,7 @@
-"""Joins on Hadoop: a strategy's tasks as streaming steps.
+"""Joins on Hadoop: what all strategies share. Each strategy's file says which tasks its steps have."""
 
-sort_merge   files ── tasks map ── shuffle: divided by key, sorted by key and side ── tasks merge ── part files ── publish
-             and with an aggregate:                                      ... states ── shuffle ── tasks aggregate ── part files
-"""
-
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,19 +16,23 @@ from joins import local
 from joins.database import open_join
 from joins.local import Sources
 from joins.plan import NAMES, JoinPlan, Name
+from joins.salting import Hot
 from joins.tasks import Task, path_of
 
-FIELDS_PARTITIONER = "org.apache.hadoop.mapred.lib.KeyFieldBasedPartitioner"
 
+class JoinRunner(TasksRunner, ABC):
+    """Runs one join once, with settings.parts reducers."""
 
-class JoinRunner(TasksRunner):
-    """Runs one sort-merge join once, with settings.parts reducers."""
-
+    _ran_job: bool
     module = "joins.tasks"
+    sorts: bool = True
+    """Whether all records of a key are in one part, in order."""
 
-    def __init__(self, plan: JoinPlan, sources: Sources, settings: Settings, **kwargs: Any) -> None:
+    def __init__(
+        self, plan: JoinPlan, sources: Sources, settings: Settings, hot: Sequence[Hot] = (), **kwargs: Any
+    ) -> None:
         super().__init__(plan.job, settings, **kwargs)
-        self._sources = sources
+        self._sources, self._hot = sources, hot
         with database(Limits(256_000_000, 1)) as connection:
             self._plan, self._columns = open_join(connection, plan, {"left": list, "right": list})
             if plan.aggregate:
@@ -43,7 +44,7 @@ class JoinRunner(TasksRunner):
         if self._ran_job:
             raise ValueError("job already ran")
         self._inputs = local.together(self._sources)
-        if any(file.size != 0 for file in self._inputs.files):
+        if any(file.size != 0 for name in self._mapped() for file in self._sources[name].files):
             self._run_resolved()
         else:  # Hadoop starts no mapper for nothing
             self._counted = dict(local.run(self._plan, self._sources, self._output_dir, self._settings))
@@ -51,18 +52,30 @@ class JoinRunner(TasksRunner):
 
     def _ship(self) -> None:
         super()._ship()
+        self._input_paths = list(
+            dict.fromkeys(file.name for name in self._mapped() for file in self._sources[name].files)
+        )
         self._add_input_files_for_upload()
-        self._ship_plan(Task(self._plan, self._first(), self._sides()).to_json())
-        keys = len(self._plan.left.keys)
-        by_key = {
-            "stream.num.map.output.key.fields": keys + 1,
-            "mapred.partitioner.class": FIELDS_PARTITIONER,
-            "mapreduce.partition.keypartitioner.options": f"-k1,{keys}",
-        }
-        self._steps = [self._step(by_key, mapper=self._task("map"), reducer=self._task("merge"))]
-        if self._plan.aggregate:
-            by_group = {"stream.num.map.output.key.fields": max(len(self._plan.aggregate.group_by), 1)}
-            self._steps.append(self._step(by_group, mapper=["cat"], reducer=self._task("aggregate")))
+        task = self._task_plan()
+        self._ship_plan(task.to_json())
+        self._steps = self._join_steps()
+
+    @abstractmethod
+    def _join_steps(self) -> list[dict[str, Any]]:
+        """The streaming steps."""
+
+    def _task_plan(self) -> Task:
+        """What tasks are told."""
+        return Task(self._plan, self._first(), self._sides())
+
+    def _mapped(self) -> Sequence[Name]:
+        """The sides that mappers read."""
+        return NAMES
+
+    def _by_group(self) -> dict[str, Any]:
+        """The settings of a shuffle of states of the aggregate."""
+        assert self._plan.aggregate
+        return {"stream.num.map.output.key.fields": max(len(self._plan.aggregate.group_by), 1)}
 
     def _first(self) -> Name:
         """The smaller side, whose rows of one key are held while those of the other pass."""
@@ -70,10 +83,10 @@ class JoinRunner(TasksRunner):
         return min(NAMES, key=lambda name: sizes[name])
 
     def _sides(self) -> Mapping[str, list[Name]]:
-        """The sides that each file is on, by the path that a task will be told."""
+        """The sides, of those that tasks read, that each file is on, by the path that a task will be told."""
         sides: dict[str, list[Name]] = {}
         names: dict[str, str] = {}
-        for name in NAMES:
+        for name in self._mapped():
             for file in self._sources[name].files:
                 path = path_of(self._upload_mgr.uri(file.name))
                 if names.setdefault(path, file.name) != file.name:
@@ -97,8 +110,7 @@ class JoinRunner(TasksRunner):
         lines = self._hadoops("Map input records", step=0)
         self._counted = self._count(output) | {"lines": lines} | self._reported()
         made = Made(self._plan.job, self._plan.to_dict(), self._inputs, self._arguments, self._counted)
-        parts = self._settings.parts
-        return partial(
-            manifest, made, columns=self._columns, order=local.sorted_by(self._plan),
-            partitioner=local.parted_by(self._plan, parts),
-        )  # fmt: skip
+        sorts = self.sorts or self._plan.aggregate
+        order = local.sorted_by(self._plan) if sorts else []
+        parted = local.parted_by(self._plan, self._settings.parts) if sorts else {}
+        return partial(manifest, made, columns=self._columns, order=order, partitioner=parted)

@@ -1,8 +1,10 @@
 """JoinJob: an mrjob job class that joins two inputs, declared as attributes or by options."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from jobs.database import parse_size
 from jobs.engines.local import heads
 from jobs.engines.runner import LocalRunner
 from jobs.errors import UsageError
@@ -14,6 +16,13 @@ from jobs.text.sources import Reading
 from jobs.top import TopK
 from joins.plan import HOWS, NAMES, JoinPlan, Name
 from joins.sides import Layout, bound, keys_of
+
+if TYPE_CHECKING:
+    from joins.hadoop import JoinRunner
+    from joins.planner import Choice
+
+
+STRATEGIES = ("auto", "sort_merge", "broadcast", "salted")
 
 
 class JoinJob(PlannedJob):
@@ -53,6 +62,15 @@ class JoinJob(PlannedJob):
         add("--where", default=self.where, metavar="SQL", help="of joined rows, as 'l.at >= r.since'")
         add("--suffix", default="_right", help="of the right side's columns whose name is taken (default _right)")
         add("--order", action="store_true", help="records of one key in the order of their bytes, on every engine")
+        add("--strategy", default=self.strategy, choices=STRATEGIES, help=f"of -r hadoop (default {self.strategy})")
+        add(
+            "--max-broadcast",
+            default="64MiB",
+            metavar="SIZE",
+            help="of the side that broadcast may ship to each node (default 64MiB)",
+        )
+        add("--explain", action="store_true", help="say which strategy would be taken, and why, and join nothing")
+        add("--json", action="store_true", help="--explain to a program")
         add("--max-rows", type=int, metavar="N", help="refuse to join if more rows would match")
         add("--format", metavar="F", help="of both sides: tsv, csv, jsonl, common, combined or an nginx log_format")
         add("--header", action="store_true", help="files of both sides begin with their columns' names")
@@ -124,10 +142,34 @@ class JoinJob(PlannedJob):
             strict=o.strict,
         )
 
+    def run_job(self) -> None:
+        """Joins; or, with --explain, says how it would."""
+        if not self.options.explain:
+            super().run_job()
+            return
+        sources = self.sources()
+        choice = self._choice(self.plan(sources), sources)
+        told = choice.to_json() if self.options.json else str(choice)
+        self.stdout.write(f"{told}\n".encode())
+        self.stdout.flush()
+
+    def _choice(self, plan: JoinPlan, sources: Mapping[Name, Inputs]) -> "Choice":
+        """How the engine that `-r` names joins."""
+        from joins.planner import choose, here  # it knows all strategies, which stand on this module
+
+        o = self.options
+        if o.runner != "hadoop":
+            return here(plan)
+        return choose(plan, sources, o.strategy, self._settings().parts, parse_size(o.max_broadcast))
+
     def make_runner(self) -> Any:
         """mrjob's way to drive a job from a program; see jobs.engines.runner."""
         engine, o = self.options.runner or "local", self.options
         most = None if o.max_rows is None else at_least("--max-rows", o.max_rows, 0)
+        if o.order and o.strategy == "salted":
+            raise UsageError(
+                "--order: salted spreads the records of a key over several parts; use --strategy sort_merge"
+            )
         sources = self.sources()
         plan, settings = self.plan(sources), self._settings()
         if engine in ("local", "inline"):
@@ -135,7 +177,17 @@ class JoinJob(PlannedJob):
 
             return LocalRunner(lambda path: local.run(plan, sources, path, settings, most), o.output_dir)
         if engine == "hadoop":
-            from joins.hadoop import JoinRunner  # brings what no other engine needs
-
-            return JoinRunner(plan, sources, settings, **self._hadoop_options())
+            if most is not None:
+                raise UsageError(
+                    "--max-rows counts keys with -r local, not on Hadoop; `fanin hot-keys -r hadoop` tells the worst"
+                )
+            choice = self._choice(plan, sources)
+            runner = runner_of(choice.strategy)
+            return runner(plan, sources, settings, choice.hot, **self._hadoop_options())
         raise UsageError(f"-r {engine}: no such engine for joins; there are: local (also called inline) and hadoop")
+
+
+def runner_of(strategy: str) -> "type[JoinRunner]":
+    """The runner in the strategy's own module, which brings what no other engine needs."""
+    name = "".join(word.capitalize() for word in strategy.split("_"))
+    return getattr(import_module(f"joins.{strategy}"), f"{name}Runner")  # type: ignore[no-any-return]

@@ -83,12 +83,21 @@ def items(plan: JoinPlan) -> dict[str, str]:
 
 def joined_rows(plan: JoinPlan, source: str = "") -> str:
     """The rows of the output, with their columns' names.  source: what follows FROM, if not all that is matched."""
-    source = source or matched(plan)
+    return f"SELECT {select_list(plan)}\nFROM {source or matched(plan)}"
+
+
+def select_list(plan: JoinPlan) -> str:
+    """What follows SELECT: the columns of the output, with their names."""
     if plan.select:
-        return f"SELECT {plan.select}\nFROM {source}"
+        return plan.select
     keys = [f"{_either(plan, number)} AS {identifier(name)}" for number, name in enumerate(plan.left.keys)]
     columns = [f"{sql} AS {identifier(name)}" for name, sql in items(plan).items()]
-    return f"SELECT {', '.join([*keys, *columns])}\nFROM {source}"
+    return ", ".join([*keys, *columns])
+
+
+def unordered(plan: JoinPlan, names: list[str]) -> str:
+    """`part`, always 0, and `record`, in no order."""
+    return f"SELECT 0 AS part, record FROM ({_keyed_records(plan, names, matched(plan))})"
 
 
 def _keyed_records(plan: JoinPlan, names: list[str], source: str) -> str:

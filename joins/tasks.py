@@ -1,5 +1,6 @@
 """What runs inside the tasks of joins on nodes: python -m joins.tasks KIND TASK.json, lines on stdin and stdout.
 
+broadcast   lines of the large side, and files of the small one ─ l, r ─ joined ─> records, or states of what is aggregated
 map         lines of one side, or of a file on both ─ l, r ─ tagged ─> lines by key and side
 merge       those, sorted ─ runs of whole keys ─ joined ─> records, or states of what is aggregated
 aggregate   those states, sorted by group ─> records
@@ -8,12 +9,14 @@ aggregate   those states, sorted by group ─> records
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO, NamedTuple
 from urllib.parse import urlsplit
 
-from jobs.database import open_lines
+from jobs import stages as aggregates
+from jobs.database import make_partials, open_lines, state_types
 from jobs.errors import FaninError, exit_code
 from jobs.sql import identifier
 from jobs.tasks import run
@@ -26,26 +29,41 @@ from joins.database import open_join
 from joins.merge import Merge
 from joins.plan import JoinPlan, Name
 from joins.runs import runs
+from joins.salting import Hot, open_salted, salted
 
-BLOCKS = identifier("blocks of a file")
+BLOCKS, SMALL = identifier("blocks of a file"), identifier("the small side")
 
 
 @dataclass(frozen=True)
 class Task:
-    """What all tasks of a join know.  first: the side whose lines come first.  sides: those that a file is on, by its path."""
+    """What all tasks of a join know.
+
+    first: the side whose lines come first, or that is shipped.  sides: those that a file is on, by its path.
+    shipped: files in a task's folder, and their names in messages.  hot: keys that are salted, None where none are.
+    """
 
     plan: JoinPlan
     first: Name
     sides: Mapping[str, list[Name]]
+    shipped: Sequence[tuple[str, str]] = ()
+    hot: Sequence[Hot] | None = None
 
     def to_json(self) -> str:
-        return json.dumps({"plan": self.plan.to_dict(), "first": self.first, "sides": dict(self.sides)})
+        hot = None if self.hot is None else [asdict(key) for key in self.hot]
+        return json.dumps(vars(self) | {"plan": self.plan.to_dict(), "hot": hot})
 
     @classmethod
     def from_json(cls, text: str) -> "Task":
         """The task that `to_json` wrote."""
         value = json.loads(text)
-        return cls(JoinPlan.from_json(json.dumps(value["plan"])), value["first"], value["sides"])
+        value["plan"] = JoinPlan.from_json(json.dumps(value["plan"]))
+        value["hot"] = None if value["hot"] is None else [Hot(**key) for key in value["hot"]]
+        return cls(**value)
+
+    @property
+    def merged(self) -> JoinPlan:
+        """The plan of what reducers join."""
+        return self.plan if self.hot is None else salted(self.plan)
 
     def sides_of(self, file: str) -> list[Name]:
         """The sides of the file that Hadoop says a task reads."""
@@ -70,16 +88,51 @@ def map(task: Task, streams: Streams, memory: int, file: str) -> None:
         kept = "VIEW" if len(names) == 1 else "TEMP TABLE"  # it can be read only once
         connection.execute(f"CREATE {kept} {BLOCKS} AS SELECT block FROM read")
         for name in names:
-            connection.execute(f"CREATE VIEW {stages.ALIAS[name]} AS {stages.side(plan.sides[name], BLOCKS)}")
-            run.write(connection, shuffle.tagged(plan, name, shuffle.tags(task.first)[name]), streams)
+            if task.hot is None:
+                connection.execute(f"CREATE VIEW {stages.ALIAS[name]} AS {stages.side(plan.sides[name], BLOCKS)}")
+            else:
+                open_salted(connection, plan, name, BLOCKS, task.hot, streams.name)
+            run.write(connection, shuffle.tagged(task.merged, name, shuffle.tags(task.first)[name]), streams)
+
+
+class Shipped(NamedTuple):
+    """A file in the task's folder."""
+
+    path: str
+    name: str
+
+    def open(self) -> IO[bytes]:
+        return open(self.path, "rb", buffering=0)
+
+
+def broadcast(task: Task, streams: Streams, memory: int) -> None:
+    """Writes what the lines of the large side join to with the small one, which is in a table."""
+    plan, small = task.plan, task.first
+    large: Name = "right" if small == "left" else "left"
+    readings = {name: Reading(plan.max_line, plan.strict, shape=plan.sides[name].input) for name in (small, large)}
+    texts: dict[Name, Callable[[], Iterable[str]]] = {
+        small: lambda: readings[small].texts([Shipped(path, name) for path, name in task.shipped]),
+        large: lambda: readings[large].lines(streams.source, streams.name, streams.start),
+    }
+    with run.task(readings[large], memory, readings[small]) as (connection, _):
+        plan, columns = open_join(connection, plan, texts)
+        view = stages.ALIAS[small]
+        connection.execute(f"CREATE TEMP TABLE {SMALL} AS FROM {view}")
+        connection.execute(f"CREATE OR REPLACE VIEW {view} AS FROM {SMALL}")
+        if plan.aggregate:
+            make_partials(connection, plan.aggregate, {column["name"]: column["type"] for column in columns})
+            run.write(connection, aggregates.shuffled(state_types(connection)), streams)
+        else:
+            run.write(connection, stages.unordered(plan, [column["name"] for column in columns]), streams)
 
 
 def merge(task: Task, streams: Streams, memory: int) -> None:
     """Writes what the sorted lines of both sides join to."""
-    reading = Reading(task.plan.max_line, strict=True)
+    plan = task.merged
+    reading = Reading(plan.max_line, strict=True)
     with run.task(reading, memory) as (connection, _):
-        merging = Merge(connection, task.plan, task.first, lambda sql: run.write(connection, sql, streams))
-        for some in runs(streams.source.read, len(task.plan.left.keys)):
+        merging = Merge(connection, plan, task.first, lambda sql: run.write(connection, sql, streams))
+        for some in runs(streams.source.read, len(plan.left.keys)):
             merging.take(some)
         merging.end()
 
@@ -101,8 +154,12 @@ def main(kind: str, file: str) -> None:
     if kind == "map":
         map(task, ends, budget("map"), os.environ.get("mapreduce_map_input_file", ""))  # noqa: SIM112
         return
-    kinds: dict[str, Callable[[Task, Streams, int], None]] = {"merge": merge, "aggregate": aggregate}
-    kinds[kind](task, ends, budget("reduce"))
+    kinds: dict[str, Callable[[Task, Streams, int], None]] = {
+        "broadcast": broadcast,
+        "merge": merge,
+        "aggregate": aggregate,
+    }
+    kinds[kind](task, ends, budget("map" if kind == "broadcast" else "reduce"))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def _task(
 
 
 @contextmanager
-def task(reading: Reading, memory: int) -> Iterator[tuple[duckdb.DuckDBPyConnection, Reporter]]:
+def task(reading: Reading, memory: int, *others: Reading) -> Iterator[tuple[duckdb.DuckDBPyConnection, Reporter]]:
     """A DuckDB of one thread that spills to the current directory; what fails is told in the job's terms."""
     with (
         Reporter() as reporter,
@@ -86,8 +86,9 @@ def task(reading: Reading, memory: int) -> Iterator[tuple[duckdb.DuckDBPyConnect
             with database(Limits(memory, 1, Path(folder))) as connection:
                 yield connection, reporter
         except (duckdb.Error, StreamFailed) as error:
-            raise explain_failure(error, reading) from error
-        for counter, amount in (("invalid_utf8", reading.counters["invalid_utf8"]), ("spilled", spill.most)):
+            raise explain_failure(error, reading, *others) from error
+        replaced = sum(one.counters["invalid_utf8"] for one in (reading, *others))
+        for counter, amount in (("invalid_utf8", replaced), ("spilled", spill.most)):
             if amount:
                 reporter.count(counter, amount)
 

@@ -1,0 +1,35 @@
+"""The salted join: a sort-merge join whose common keys are spread over several reducers.
+
+    python -m joins.salted --left events.tsv --right users.tsv --on user_id -r hadoop --output-dir hdfs:///out
+
+The driver reads a sample of both sides to find common keys; `joins.salting` says how they are spread. Which they are is nothing
+that the answer depends on. Held in memory: as sort_merge. Records of a salted key are in several parts.
+"""
+
+from dataclasses import replace
+
+from joins.job import JoinJob
+from joins.sort_merge import SortMergeRunner
+from joins.tasks import Task
+
+
+class SaltedRunner(SortMergeRunner):
+    """Puts a salt in front of each key."""
+
+    sorts = False
+
+    def _task_plan(self) -> Task:
+        return replace(super()._task_plan(), hot=list(self._hot))
+
+    def _shuffled_keys(self) -> int:
+        return super()._shuffled_keys() + 1
+
+
+class SaltedJoin(JoinJob):
+    """Joins two inputs that the shuffle sorts, and spreads common keys."""
+
+    strategy = "salted"
+
+
+if __name__ == "__main__":
+    SaltedJoin.run()

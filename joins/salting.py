@@ -1,0 +1,168 @@
+"""Salting: rows of common keys are spread over several reducers, and each pair of rows still meets exactly once.
+
+A hot key has a grid of a x b cells, each on a reducer of its own. A left row goes to one row of the grid, to all its cells;
+a right row to one column, to all of its cells; so that each pair meets in exactly one cell:
+
+              right rows 0,2,4..   1,3,5..            a cell's label, the salt, is put in front of the key, and chosen so that
+    left 0,2..     cell 0           cell 1            Hadoop's hash sends label and key to the reducer that is wanted.
+    left 1,3..     cell 2           cell 3
+
+A left row without a match is told by column 0 alone, a right one by row 0; for a cell to know whether the other side exists
+anywhere, each mapper sends it a marker. Semi and anti joins need nothing else of the right side. Which row or column a row
+goes to is counted, from a start that depends on the split, so that a retried task repeats itself. Null keys match nothing,
+and are spread, too.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import duckdb
+
+from jobs.errors import UsageError
+from jobs.sql import identifier
+from jobs.text.formats import JsonLines
+from joins import stages
+from joins.plan import NAMES, JoinPlan, Name, Side
+
+if TYPE_CHECKING:
+    from joins.sample import Sample  # it brings what nodes do without
+
+SALT, DECIDES, MARKER = "fanin's salt", "fanin's deciding cell", "fanin's marker"
+SPREAD = 257  # labels of null keys
+HOT = 5  # a key is hot if it has more than this part of a reducer's mean load: then even several cannot make one late by a fifth
+
+
+@dataclass(frozen=True)
+class Hot:
+    """A common key.  key: encoded.  rows, columns: of its grid.  labels: of the cells, row by row."""
+
+    key: str
+    rows: int
+    columns: int
+    labels: Sequence[str]
+
+
+def choose_hot(plan: JoinPlan, found: "Sample", reducers: int) -> list[Hot]:
+    """The keys to spread, each over as many cells as there are reducers, the commonest first."""
+    mean = found.all_rows / reducers
+    loads = {key: sum(sides.values()) for key, sides in found.keys.items()}
+    common = sorted((key for key in loads if loads[key] > mean / HOT), key=lambda key: (-loads[key], key))
+    hot = []
+    for number, key in enumerate(common if reducers > 1 else []):
+        left, right = (found.keys[key][name] for name in NAMES)
+        if plan.how in ("semi", "anti"):
+            right = 0  # markers tell all that is wanted of it
+        grids = [(a, reducers // a) for a in range(1, reducers + 1) if reducers % a == 0]
+        a, b = min(grids, key=lambda grid: (left / grid[0] + right / grid[1], grid))
+        places = [(cell + number) % reducers for cell in range(reducers)]
+        hot.append(Hot(key, a, b, list(_labels(key, places, reducers))))
+    return hot
+
+
+def _labels(key: str, places: Sequence[int], reducers: int) -> Iterator[str]:
+    """Labels, all different, that Hadoop's KeyFieldBasedPartitioner sends with the key to these reducers."""
+    labels = (str(number) for number in count())
+    waiting: dict[int, list[str]] = {}
+    for place in places:
+        while not waiting.get(place):
+            label = next(labels)
+            waiting.setdefault(_part(f"{label}\t{key}".encode(), reducers), []).append(label)
+        yield waiting[place].pop(0)
+
+
+def _part(text: bytes, parts: int) -> int:
+    """Where the hash of jobs.text.partition sends a text, from FIELDS on."""
+    h = 0
+    for byte in text:
+        h = (31 * h + (byte - 256 if byte > 127 else byte)) & 0xFFFFFFFF
+    return (h & 0x7FFFFFFF) % parts
+
+
+def salted(plan: JoinPlan) -> JoinPlan:
+    """The plan of a join of rows that have a salt: what reducers join."""
+    if plan.select and "*" in plan.select:
+        raise UsageError("--strategy salted: name the columns of --select, in place of *")
+    kept = "NOT coalesce(l.{marker}, false)"
+    if plan.how in ("semi", "anti"):
+        cell = f"{kept} AND l.{{decides}}"
+    else:
+        both = "(l.{salt} IS NOT NULL AND r.{salt} IS NOT NULL)"
+        cell = f"{kept} AND NOT coalesce(r.{{marker}}, false) AND ({both} OR coalesce(l.{{decides}}, r.{{decides}}))"
+    cell = cell.format(salt=identifier(SALT), decides=identifier(DECIDES), marker=identifier(MARKER))
+    where = f"({cell}) AND (\n{plan.where}\n)" if plan.where else cell
+    sides = {name: _salted(plan.sides[name]) for name in NAMES}
+    return replace(plan, left=sides["left"], right=sides["right"], select=stages.select_list(plan), where=where)
+
+
+def _salted(side: Side) -> Side:
+    for column in (SALT, DECIDES, MARKER):
+        if column.lower() in map(str.lower, side.columns):
+            raise UsageError(f"--strategy salted: a column cannot be called {column!r}")
+    columns = {SALT: "text", **side.input.columns, DECIDES: "boolean", MARKER: "boolean"}
+    return Side(JsonLines(columns, zone=side.input.zone), (SALT, *side.keys))
+
+
+def open_salted(
+    connection: duckdb.DuckDBPyConnection, plan: JoinPlan, name: Name, blocks: str, hot: Sequence[Hot], split: str
+) -> None:
+    """Makes the view l, or r, of a side's rows with their salts, out of a table of blocks.  split: what tells the task's input from others'."""
+    alias, own = stages.ALIAS[name], f"{name} rows"
+    connection.execute("SET preserve_insertion_order = true")  # a retried task must number rows as before
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS hot (key VARCHAR, a BIGINT, b BIGINT, labels VARCHAR[])")
+    connection.execute("TRUNCATE hot")
+    if hot:
+        connection.executemany(
+            "INSERT INTO hot VALUES (?, ?, ?, ?)", [[h.key, h.rows, h.columns, h.labels] for h in hot]
+        )
+    connection.execute(
+        f"CREATE TEMP TABLE {identifier(own)} AS SELECT {alias}.*, {stages.key_text(plan, name)} AS {KEY},"
+        f" ({stages.known(plan, name)}) AS {KNOWN}, row_number() OVER () AS {NUMBER}"
+        f" FROM ({stages.side(plan.sides[name], blocks)}) AS {alias}"
+    )
+    parts = [*_rows(plan, name, identifier(own), crc32(split.encode())), *_markers(plan, name, identifier(own))]
+    connection.execute(f"CREATE VIEW {alias} AS {' UNION ALL '.join(parts)}")
+
+
+KEY, KNOWN, NUMBER = (identifier(f"fanin's {what}") for what in ("key", "known key", "number"))
+
+
+def _rows(plan: JoinPlan, name: Name, source: str, start: int) -> Iterator[str]:
+    """SQL of the rows themselves: those of no hot key once, the others in each cell that they go to."""
+    spread = f"CASE WHEN {KNOWN} THEN '' ELSE 'null ' || (({NUMBER} + {start}) % {SPREAD}) END"
+    yield _select(
+        plan, name, spread, "true", "false", f"{source} WHERE NOT {KNOWN} OR {KEY} NOT IN (SELECT key FROM hot)"
+    )
+    if name == "right" and plan.how in ("semi", "anti"):
+        return
+    mine, others = ("a", "b") if name == "left" else ("b", "a")
+    numbered = f"row_number() OVER (PARTITION BY {KEY} ORDER BY {NUMBER}) - 1 + {start}"
+    placed = f"SELECT s.*, a, b, labels, ({numbered}) % {mine} AS own, unnest(range({others})) AS other FROM {source} AS s JOIN hot ON s.{KEY} = hot.key AND {KNOWN}"
+    cell = "own * b + other" if name == "left" else "other * b + own"
+    yield _select(plan, name, f"labels[{cell} + 1]", "other = 0", "false", f"({placed})")
+
+
+def _markers(plan: JoinPlan, name: Name, source: str) -> Iterator[str]:
+    """SQL of one row for each hot key that is here, for each cell that decides about the other side."""
+    asked = plan.keeps("right") if name == "left" else plan.keeps("left") or plan.how == "semi"
+    if not asked:
+        return
+    cells = "range(b)" if name == "left" else "range(0, a * b, b)"  # row 0, or column 0
+    keys = ", ".join(f"any_value({identifier(key)}) AS {identifier(key)}" for key in plan.sides[name].keys)
+    found = f"SELECT {KEY}, {keys} FROM {source} WHERE {KNOWN} GROUP BY {KEY}"
+    placed = f"SELECT s.*, labels, unnest({cells}) AS cell FROM ({found}) AS s JOIN hot ON s.{KEY} = hot.key"
+    yield _select(plan, name, "labels[cell + 1]", "false", "true", f"({placed})", markers=True)
+
+
+def _select(
+    plan: JoinPlan, name: Name, salt: str, decides: str, marker: str, source: str, markers: bool = False
+) -> str:
+    side = plan.sides[name]
+    columns: list[Any] = [f"{salt} AS {identifier(SALT)}"]
+    for column in side.columns:
+        absent = markers and column not in side.keys
+        columns.append(f"NULL::{side.type(column)} AS {identifier(column)}" if absent else identifier(column))
+    columns += [f"{decides} AS {identifier(DECIDES)}", f"{marker} AS {identifier(MARKER)}"]
+    return f"SELECT {', '.join(columns)} FROM {source}"
