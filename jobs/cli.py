@@ -155,7 +155,7 @@ def _show(options: argparse.Namespace) -> None:
     kind = find(options.job)
     if not issubclass(kind, AggregateJob):
         raise UsageError(
-            f"show {options.job}: shows what aggregate jobs declare, and this is one of mappers and reducers"
+            f"show {options.job}: shows what aggregate jobs declare, and this is a join, or of mappers and reducers"
         )
     sys.argv = [f"fanin show {options.job}", *options.arguments]
     with quoting(kind):

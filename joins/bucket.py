@@ -33,7 +33,7 @@ from jobs.storage.inputs import Inputs, resolve
 from jobs.storage.output import Output
 from jobs.text.arrow import StreamFailed
 from jobs.text.partition import FIELDS, part
-from jobs.text.records import NEWLINE, TAB, encoded, joined
+from jobs.text.records import NEWLINE, encoded, joined
 from jobs.text.sources import Reading
 from joins import one_input
 from joins.plan import Side
@@ -58,18 +58,19 @@ class BucketPlan:
         return [{"name": name, "type": types[name]} for name in dict.fromkeys([*keys, *types])]
 
     def records(self) -> str:
-        """SQL of `part` and `record`, in order, of the rows of `l`."""
+        """SQL of `part` and `record`, in order, of the rows of `l`.
+
+        That of records is that of their keys: behind a key stands a tab, or a newline if there is no more, and in none.
+        """
         names = [column["name"] for column in self.columns]
         key = joined([encoded(identifier(name)) for name in names[: len(self.side.keys)]])
         others = [encoded(identifier(name)) for name in names[len(self.side.keys) :]]
-        # A record that begins with its key and a tab is in order where its bytes are.
-        order = "record" if others else f'"bucket key" || {TAB}'
         keyed = ", ".join([f'{key} AS "bucket key"', *(f'{sql} AS "{number}"' for number, sql in enumerate(others))])
         line = joined(['"bucket key"', *(f'"{number}"' for number, _ in enumerate(others))])
         bucket = part('"bucket key"', self.buckets, FIELDS)
         return (
             f"SELECT ({bucket})::INTEGER AS part, {line} || {NEWLINE} AS record\n"
-            f"FROM (SELECT {keyed} FROM l)\nORDER BY part, {order}"
+            f"FROM (SELECT {keyed} FROM l)\nORDER BY part, record"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -28,6 +28,8 @@ ODD = [
     "𝄞",
     "ﬀ",
     "key",
+    "b",
+    "B",
 ]
 """Keys whose order, encoding or hash is easily got wrong."""
 

@@ -1,7 +1,9 @@
 """The commonest keys: their counts are those of plain Python, and what is said of salting follows from them."""
 
 import json
+import os
 import re
+import sys
 from collections import Counter
 from io import BytesIO
 from math import ceil
@@ -12,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from joins.hot_keys import HotKeys
+from joins.hot_keys import HotKeys, key_counts
+from joins.key_counts import Key, KeyCounts
 from tests import command
 from tests.joins_tools.rows import Row, line, rows, write
 
@@ -129,6 +132,21 @@ def test_what_a_program_drives(events: str) -> None:
     with job.make_runner() as runner:
         runner.run()
         assert b"".join(runner.cat_output()).startswith(b"all\t\\N\t7\n")
+
+
+def test_tasks_of_a_cluster_count_the_same(events: str, tmp_path: Path) -> None:
+    job = HotKeys([events, "--on", "user_id", "--where", "url <> '/c'", "--top", "1", "--reducers", "1"])
+    (tmp_path / "plan.json").write_text(job.plan().to_json())
+    header, *lines = Path(events).read_bytes().splitlines(keepends=True)
+    splits = {"0": [header, *lines[:3]], "70": lines[3:]}  # by the byte they begin at
+    task = (sys.executable, "-m", "jobs.tasks")
+    shuffled: list[bytes] = []
+    for start, split in splits.items():
+        env = os.environ | {"mapreduce_map_input_file": events, "mapreduce_map_input_start": start}
+        mapped = command.call(*task, "map", "plan.json", input=b"".join(split), env=env, cwd=tmp_path).ok().out
+        shuffled += mapped.splitlines(keepends=True)
+    reduced = command.call(*task, "reduce", "plan.json", input=b"".join(sorted(shuffled)), cwd=tmp_path).ok().out
+    assert key_counts(["user_id"], reduced) == KeyCounts(("user_id",), 6, 1, (Key(("u1",), 3),))
 
 
 @pytest.mark.parametrize(
