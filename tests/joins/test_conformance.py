@@ -1,0 +1,32 @@
+"""One body, every engine: each case's part files are the oracle's, for every type of join."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.joins.cases import CASES
+from tests.joins.engines import ENGINES
+from tests.joins.oracle import Files
+
+MATRIX = [
+    pytest.param(engine, name, how, parts, id=f"{engine}-{name}-{how}-{parts}")
+    for engine in ENGINES
+    for name, case in CASES.items()
+    for how in case.hows
+    for parts in ((1, 7) if name == "everything" else (7,))
+]
+
+
+@pytest.mark.parametrize(("engine", "name", "how", "parts"), MATRIX)
+def test_same_records(engine: str, name: str, how: str, parts: int, tmp_path: Path) -> None:
+    case, (run, check) = CASES[name], ENGINES[engine]
+    left = folder(tmp_path / "left", case.left)
+    right = left if case.right is None else folder(tmp_path / "right", case.right)
+    check(run([*case.options, "--how", how], left, right, parts), case.parts(how, parts))
+
+
+def folder(path: Path, files: Files) -> Path:
+    path.mkdir()
+    for name, data in files.items():
+        (path / name).write_bytes(data)
+    return path
