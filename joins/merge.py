@@ -2,6 +2,8 @@
 
 A key that is larger than a run comes in pieces. Its rows of the side that comes first are then held in a table, which
 spills to disk; those of the other side are joined with it as they come, and are not held.
+
+Where all columns are wanted as they are, they stay the texts that they are in lines.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,6 @@ import duckdb
 from jobs import stages as aggregates
 from jobs.database import state_types
 from jobs.errors import FaninError
-from jobs.sql import identifier
 from jobs.stages import lines
 from jobs.text.arrow import BlockStream
 from joins import shuffle, stages
@@ -20,7 +21,6 @@ from joins.plan import NAMES, JoinPlan, Name
 from joins.runs import Run
 
 NULL = b"\\N"
-BY = identifier("sorted by")
 TAKEN, HELD, ORDERED, PARTIALS = "taken", "held", "ordered", "partials"
 
 
@@ -35,41 +35,44 @@ class Merge:
     ) -> None:
         self._connection, self._plan, self._first, self._write = connection, plan, first, write
         self._other: Name = "right" if first == "left" else "left"
+        self._tags = {name: tag.encode() for name, tag in shuffle.tags(first).items()}
+        self._plain = not (plan.select or plan.where or plan.aggregate)
         self._data = b""
-        self._last = ""  # what the last line of all so far is sorted by
+        self._last = b""  # the key and tag of the last line of all so far
         self._holds = self._met = False  # rows of the piecewise key: of the first side, of the other
-        self._lines = f"SELECT *, lag({BY}) OVER () AS before FROM ({shuffle.fields(plan)})"
         connection.execute("SET preserve_insertion_order = true")
         connection.register("run", BlockStream(lambda: [self._data.decode()]))
         connection.execute(f"CREATE VIEW lines AS {lines('run')}")
-        connection.execute(f"CREATE TEMP TABLE {TAKEN} AS {self._lines} LIMIT 0")
-        connection.execute(f"CREATE TEMP TABLE {HELD} AS FROM {TAKEN}")
-        tags = shuffle.tags(first)
+        fields = shuffle.fields(plan)
+        connection.execute(f"CREATE TEMP TABLE {HELD} AS {fields} LIMIT 0")
         for name in NAMES:
-            for table, view in ((TAKEN, stages.ALIAS[name]), (HELD, self._held(name))):
-                connection.execute(f"CREATE VIEW {view} AS {shuffle.rows(plan, name, tags[name], table)}")
-        described = connection.execute(f"DESCRIBE {self._rows('')}").fetchall()
+            connection.execute(f"CREATE VIEW {self._held(name)} AS {self._side(name, HELD)}")
+        taken = [f"{stages.ALIAS[name]} AS ({self._side(name, TAKEN)})" for name in NAMES]
+        self._taken = f"WITH {TAKEN} AS MATERIALIZED ({fields}), {', '.join(taken)} "
+        described = connection.execute(f"DESCRIBE {self._taken} SELECT * FROM ({self._rows('')})").fetchall()
         self._types = {name: type for name, type, *_ in described}
         if plan.in_order:
             connection.execute(f"CREATE TEMP TABLE {ORDERED} (record VARCHAR)")
         if plan.aggregate:
-            connection.execute(f"CREATE TEMP TABLE {PARTIALS} AS {self._partial('')}")
+            connection.execute(f"CREATE TEMP TABLE {PARTIALS} AS {self._taken} {self._partial('')}")
 
     def take(self, run: Run) -> None:
-        """Joins the lines of a run; FaninError, naming one, if they are not in order."""
-        self._load(run.data)
-        if not run.piece or self._null(run.data):
+        """Joins the lines of a run; an error, naming one, if they are not in order."""
+        begin, end = (self._sorted_by(run.data, start) for start in (0, run.data.rfind(b"\n") + 1))
+        for line, before in ((begin, self._last), (end, begin)):
+            if before > line:
+                raise FaninError(shuffle.OUT_OF_ORDER.format(line.decode(), before.decode()))
+        self._data, self._last = run.data, end
+        if not run.piece:
             self._emit("")
             return
-        self._join_piece()
+        *key, tag = begin.split(b"\t")
+        if NULL in key:
+            self._emit("", piece=True)  # it matches nothing, on whichever side it is
+        else:
+            self._join_piece(tag == self._tags[self._first], end.endswith(self._tags[self._other]))
         if run.last:
-            if self._holds and not self._met:
-                self._emit(self._sources(self._plan, HELD, TAKEN))
-            self._connection.execute(f"TRUNCATE {HELD}")
-            self._holds = self._met = False
-            if self._plan.in_order:
-                self._write(f"SELECT 0 AS part, record FROM {ORDERED} ORDER BY record")
-                self._connection.execute(f"TRUNCATE {ORDERED}")
+            self._end_pieces()
 
     def end(self) -> None:
         """Writes what waits for the last run: the states of what is aggregated."""
@@ -78,12 +81,13 @@ class Merge:
             merged = aggregates.merge(self._plan.aggregate, self._types, PARTIALS)
             self._write(aggregates.shuffled(states, f"({merged})"))
 
-    def _join_piece(self) -> None:
-        """Joins lines of one key, the rest of which is elsewhere."""
-        tags = shuffle.tags(self._first)
-        self._connection.execute(f"INSERT INTO {HELD} FROM {TAKEN} WHERE tag = '{tags[self._first]}'")
-        self._holds = self._holds or self._any(tags[self._first])
-        if not self._any(tags[self._other]):
+    def _join_piece(self, first: bool, other: bool) -> None:
+        """Joins lines of one key, the rest of which is elsewhere.  first, other: whether some are of that side."""
+        if first:
+            tag = self._tags[self._first].decode()
+            self._connection.execute(f"INSERT INTO {HELD} {self._taken} FROM {TAKEN} WHERE tag = '{tag}'")
+            self._holds = True
+        if not other:
             return
         how = self._plan.how
         if not self._holds:
@@ -93,28 +97,50 @@ class Merge:
         elif how == "semi" and not self._met:
             self._emit(stages.left_rows(self._plan, self._held("left")), piece=True)
         elif how not in ("semi", "anti"):
-            self._emit(self._sources(replace(self._plan, how="inner"), HELD, TAKEN), piece=True)
+            self._emit(self._sources(replace(self._plan, how="inner")), piece=True)
+        else:  # nothing is written of these lines, but they must be in order
+            self._connection.execute(f"{self._taken} SELECT count(tag) FROM {TAKEN}")
         self._met = True
 
-    def _sources(self, plan: JoinPlan, first: str, other: str) -> str:
-        """What follows FROM, of each side's rows in one of the tables."""
-        tables = {self._first: first, self._other: other}
-        views = {name: self._held(name) if tables[name] == HELD else stages.ALIAS[name] for name in NAMES}
+    def _end_pieces(self) -> None:
+        """Lets go of the key, and tells of its held rows if they met nothing."""
+        if self._holds and not self._met:
+            self._emit(self._sources(self._plan), piece=True)
+        self._connection.execute(f"TRUNCATE {HELD}")
+        self._holds = self._met = False
+        if self._plan.in_order:
+            self._write(f"SELECT 0 AS part, record FROM {ORDERED} ORDER BY record")
+            self._connection.execute(f"TRUNCATE {ORDERED}")
+
+    def _sources(self, plan: JoinPlan) -> str:
+        """What follows FROM: the held rows of the first side, and those of the other that are at hand."""
+        views = {name: self._held(name) if name == self._first else stages.ALIAS[name] for name in NAMES}
         return stages.matched(plan, views["left"], views["right"])
 
     def _held(self, name: Name) -> str:
         return f"held_{stages.ALIAS[name]}"
 
+    def _side(self, name: Name, table: str) -> str:
+        return shuffle.rows(self._plan, name, self._tags[name].decode(), table, decode=not self._plain)
+
     def _emit(self, source: str, piece: bool = False) -> None:
-        """Writes, or keeps, the records of `source`, all of the table TAKEN if it is ''."""
+        """Writes, or keeps, the records of what follows FROM; of the lines at hand, if it is ''."""
         if self._plan.aggregate:
-            self._connection.execute(f"INSERT INTO {PARTIALS} {self._partial(source)}")
-            return
-        records = stages.records(self._plan, list(self._types), 1, source)
-        if piece and self._plan.in_order:
-            self._connection.execute(f"INSERT INTO {ORDERED} SELECT record FROM ({records})")
+            self._connection.execute(f"INSERT INTO {PARTIALS} {self._taken} {self._partial(source)}")
+        elif piece and self._plan.in_order:
+            self._connection.execute(
+                f"INSERT INTO {ORDERED} {self._taken} SELECT record FROM ({self._records(source)})"
+            )
+        elif piece or self._plain:
+            order = "" if piece else " ORDER BY record"
+            self._write(f"{self._taken} {self._records(source)}{order}")
         else:
-            self._write(records)
+            self._write(f"{self._taken} {stages.records(self._plan, list(self._types), 1, source)}")
+
+    def _records(self, source: str) -> str:
+        """The records in no order."""
+        source = source or stages.matched(self._plan)
+        return shuffle.records(self._plan, list(self._types), source, decode=not self._plain)
 
     def _rows(self, source: str) -> str:
         """The rows that are written or aggregated."""
@@ -125,21 +151,8 @@ class Merge:
         assert self._plan.aggregate
         return aggregates.partial(self._plan.aggregate, self._types, f"({self._rows(source)})")
 
-    def _load(self, data: bytes) -> None:
-        """Makes the table TAKEN of lines, and sees that they are in order."""
-        self._data = data
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {TAKEN} AS {self._lines}")
-        wrong = self._connection.execute(f"SELECT {BY}, before FROM {TAKEN} WHERE before > {BY} LIMIT 1").fetchall()
-        ends = self._connection.execute(f"SELECT first({BY}), last({BY}) FROM {TAKEN}").fetchall()[0]
-        if not wrong and self._last > ends[0]:
-            wrong = [(ends[0], self._last)]
-        for line, before in wrong:
-            raise FaninError(f"the input is not sorted: {line!r} comes behind {before!r}; LC_ALL=C sort it")
-        self._last = ends[1]
-
-    def _null(self, data: bytes) -> bool:
-        """Whether a column of the first line's key is null, so that it matches nothing."""
-        return NULL in data.split(b"\n", 1)[0].split(b"\t")[: len(self._plan.left.keys)]
-
-    def _any(self, tag: str) -> bool:
-        return bool(self._connection.execute(f"SELECT 1 FROM {TAKEN} WHERE tag = '{tag}' LIMIT 1").fetchall())
+    def _sorted_by(self, data: bytes, start: int) -> bytes:
+        """The key columns and the tag of the line at `start`."""
+        columns = len(self._plan.left.keys) + 1
+        end = data.find(b"\n", start)
+        return b"\t".join(data[start : end if end >= 0 else None].split(b"\t", columns)[:columns])

@@ -7,6 +7,8 @@ runs     |a0 a1 a1|  b: |b0 |b1 b1 b1 b1 |b1|  |c0 d1|        b is larger than a
 from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
+from jobs.errors import FaninError
+
 RUN = 4 << 20
 
 
@@ -72,5 +74,8 @@ def _key(data: bytes, start: int, keys: int) -> bytes:
     for _ in range(keys):
         end = data.find(b"\t", end) + 1
         if not end:
-            raise ValueError(f"a line of fewer than {keys + 1} columns")
+            line = data[start:].split(b"\n", 1)[0].decode(errors="replace")
+            raise FaninError(
+                f"a line of fewer than {keys + 1} columns, which no mapper of a join writes: {line[:200]!r}"
+            )
     return data[start:end]

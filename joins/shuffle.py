@@ -10,7 +10,9 @@ from jobs.sql import identifier, literal
 from jobs.stages import read
 from jobs.text.records import NEWLINE, TAB, encoded, joined
 from joins.plan import NAMES, JoinPlan, Name
-from joins.stages import ALIAS, key_text, known
+from joins.stages import ALIAS, joined_rows, key_text, known
+
+OUT_OF_ORDER = "the input is not sorted: '{}' comes behind '{}'; LC_ALL=C sort it"
 
 
 def tags(first: Name) -> dict[Name, str]:
@@ -33,18 +35,31 @@ def tagged(plan: JoinPlan, name: Name, tag: str) -> str:
 
 
 def fields(plan: JoinPlan, source: str = "lines") -> str:
-    """`sorted by`, `tag` and `f`, all columns, of the lines that `tagged` wrote."""
+    """`tag` and `f`, all columns, of the lines that `tagged` wrote; one that is not in order, by key and tag, is an error."""
     keys = len(plan.left.keys)
-    sort = f"array_to_string(f[1:{keys + 1}], {TAB})" if keys > 1 else f"f[1] || {TAB} || f[2]"
-    return f'SELECT {sort} AS "sorted by", f[{keys + 1}] AS tag, f FROM (SELECT string_split(line, {TAB}) AS f FROM {source})'
+    split = f"SELECT string_split(line, {TAB}) AS f FROM {source}"
+    by = joined([f"f[{number}]" for number in range(1, keys + 2)])
+    both = f"SELECT f, sorted_by, lag(sorted_by) OVER () AS before FROM (SELECT f, {by} AS sorted_by FROM ({split}))"
+    wrong = f"error(format({literal(OUT_OF_ORDER)}, sorted_by, before))"
+    return f"SELECT CASE WHEN before > sorted_by THEN {wrong} ELSE f[{keys + 1}] END AS tag, f FROM ({both})"
 
 
-def rows(plan: JoinPlan, name: Name, tag: str, source: str) -> str:
-    """A side's rows again, with their columns, of `source`, fields."""
+def rows(plan: JoinPlan, name: Name, tag: str, source: str, decode: bool) -> str:
+    """A side's rows again, with their columns, of `source`, fields.  decode: or as the texts that they are in lines."""
     side = plan.sides[name]
     places = {column: number for number, column in enumerate(side.keys, 1)}
     places |= {column: number for number, column in enumerate(payload(plan, name), len(side.keys) + 2)}
-    columns = [
-        f"{read(f'f[{number}]', side.type(column))} AS {identifier(column)}" for column, number in places.items()
-    ]
+
+    def value(column: str, number: int) -> str:
+        if decode:
+            return read(f"f[{number}]", side.type(column))
+        return f"nullif(f[{number}], '\\N')" if column in side.keys else f"f[{number}]"
+
+    columns = [f"{value(column, number)} AS {identifier(column)}" for column, number in places.items()]
     return f"SELECT {', '.join(columns)} FROM {source} WHERE tag = '{tag}'"
+
+
+def records(plan: JoinPlan, names: list[str], source: str, decode: bool) -> str:
+    """`part` and `record`, in no order.  names: of the output's columns.  source: what follows FROM.  decode: as in `rows`."""
+    values = [encoded(identifier(name)) if decode else f"coalesce({identifier(name)}, '\\N')" for name in names]
+    return f"SELECT 0 AS part, {joined(values)} || {NEWLINE} AS record\nFROM ({joined_rows(plan, source)})"
