@@ -71,6 +71,7 @@ class JoinJob(PlannedJob):
         )
         add("--explain", action="store_true", help="say which strategy would be taken, and why, and join nothing")
         add("--json", action="store_true", help="--explain to a program")
+        add("--presorted", action="store_true", help="both sides are in order of their keys: merge them, in constant memory")
         add("--max-rows", type=int, metavar="N", help="refuse to join if more rows would match")
         add("--format", metavar="F", help="of both sides: tsv, csv, jsonl, common, combined or an nginx log_format")
         add("--header", action="store_true", help="files of both sides begin with their columns' names")
@@ -172,6 +173,12 @@ class JoinJob(PlannedJob):
             )
         sources = self.sources()
         plan, settings = self.plan(sources), self._settings()
+        if o.presorted and (most is not None or engine == "hadoop"):
+            raise UsageError("--presorted: merges as it reads, here; it goes without --max-rows and -r hadoop")
+        if o.presorted:
+            from joins import presorted
+
+            return LocalRunner(lambda path: presorted.run(plan, sources, path, settings), o.output_dir)
         if engine in ("local", "inline"):
             from joins import local
 

@@ -28,22 +28,28 @@ class Merge:
     """Joins runs of lines as `shuffle.tagged` writes them.
 
     first: the side whose lines come first in a key.  write: takes SQL of `part` and `record`.
+    ordered: whether the sides' lines are in order together, and are seen to be, or each side's by itself.
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, plan: JoinPlan, first: Name, write: Callable[[str], None]
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        plan: JoinPlan,
+        first: Name,
+        write: Callable[[str], None],
+        ordered: bool = True,
     ) -> None:
         self._connection, self._plan, self._first, self._write = connection, plan, first, write
         self._other: Name = "right" if first == "left" else "left"
         self._tags = {name: tag.encode() for name, tag in shuffle.tags(first).items()}
         self._plain = not (plan.select or plan.where or plan.aggregate)
-        self._data = b""
+        self._ordered, self._data = ordered, b""
         self._last = b""  # the key and tag of the last line of all so far
         self._holds = self._met = False  # rows of the piecewise key: of the first side, of the other
         connection.execute("SET preserve_insertion_order = true")
         connection.register("run", BlockStream(lambda: [self._data.decode()]))
         connection.execute(f"CREATE VIEW lines AS {lines('run')}")
-        fields = shuffle.fields(plan)
+        fields = shuffle.fields(plan, ordered=ordered)
         connection.execute(f"CREATE TEMP TABLE {HELD} AS {fields} LIMIT 0")
         for name in NAMES:
             connection.execute(f"CREATE VIEW {self._held(name)} AS {self._side(name, HELD)}")
@@ -60,7 +66,7 @@ class Merge:
         """Joins the lines of a run; an error, naming one, if they are not in order."""
         begin, end = (self._sorted_by(run.data, start) for start in (0, run.data.rfind(b"\n") + 1))
         for line, before in ((begin, self._last), (end, begin)):
-            if before > line:
+            if self._ordered and before > line:
                 raise FaninError(shuffle.OUT_OF_ORDER.format(line.decode(), before.decode()))
         self._data, self._last = run.data, end
         if not run.piece:
@@ -77,9 +83,13 @@ class Merge:
     def end(self) -> None:
         """Writes what waits for the last run: the states of what is aggregated."""
         if self._plan.aggregate:
-            states = state_types(self._connection, PARTIALS)
-            merged = aggregates.merge(self._plan.aggregate, self._types, PARTIALS)
-            self._write(aggregates.shuffled(states, f"({merged})"))
+            self._write(aggregates.shuffled(state_types(self._connection, PARTIALS), f"({self.states})"))
+
+    @property
+    def states(self) -> str:
+        """SQL of the merged states of all runs so far."""
+        assert self._plan.aggregate
+        return aggregates.merge(self._plan.aggregate, self._types, PARTIALS)
 
     def _join_piece(self, first: bool, other: bool) -> None:
         """Joins lines of one key, the rest of which is elsewhere.  first, other: whether some are of that side."""
@@ -99,7 +109,7 @@ class Merge:
         elif how not in ("semi", "anti"):
             self._emit(self._sources(replace(self._plan, how="inner")), piece=True)
         else:  # nothing is written of these lines, but they must be in order
-            self._connection.execute(f"{self._taken} SELECT count(tag) FROM {TAKEN}")
+            self._connection.execute(f"{self._taken} SELECT count(tag) FROM {TAKEN}").fetchall()
         self._met = True
 
     def _end_pieces(self) -> None:

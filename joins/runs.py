@@ -2,9 +2,13 @@
 
 read     |a0 a1 a1 b0 |b1 b1 b1 b1 |b1 c0 d1|
 runs     |a0 a1 a1|  b: |b0 |b1 b1 b1 b1 |b1|  |c0 d1|        b is larger than a run: it comes in pieces
+
+Where each side comes by itself, both are cut at a key that both have reached; lines of one side then stand before those
+of the other, in a run as in a key's pieces.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from jobs.errors import FaninError
@@ -52,6 +56,78 @@ def _pieces(data: bytes, lines: Iterator[bytes], key: bytes) -> Generator[Run, N
         return chunk[end:]
     yield Run(data[:-1], piece=True)
     return b""
+
+
+def runs_of_two(first: Iterator[bytes], other: Iterator[bytes], keys: int, size: int = RUN) -> Iterator[Run]:
+    """The runs of two sides, each whole lines sorted by their first `keys` columns; `size` bytes, or more, are of each."""
+    sides = [_Side(first), _Side(other)]
+    while True:
+        for side in sides:
+            side.fill(size)
+        unfinished = [_key(side.data, side.data.rfind(b"\n", 0, -1) + 1, keys) for side in sides if not side.ended]
+        if not unfinished:
+            break
+        key = min(unfinished)  # there may be more of it to come, but nothing that is in front of it
+        if whole := b"".join([side.take(_end(side.data, key, of_it=False)) for side in sides]):
+            yield Run(whole[:-1])
+        else:
+            yield from _told_last(_of_key(sides, key, size))
+    if rest := b"".join(side.data for side in sides):
+        yield Run(rest[:-1])
+
+
+@dataclass
+class _Side:
+    """Lines that come in chunks.  data: those at hand.  ended: whether there are no more."""
+
+    chunks: Iterator[bytes]
+    data: bytes = b""
+    ended: bool = False
+
+    def fill(self, size: int) -> None:
+        """Takes chunks until `size` bytes are at hand, or all that there are."""
+        pieces, length = [self.data], len(self.data)
+        while length < size and not self.ended:
+            chunk = next(self.chunks, None)
+            self.ended = chunk is None
+            pieces.append(chunk or b"")
+            length += len(pieces[-1])
+        self.data = b"".join(pieces)
+
+    def take(self, end: int) -> bytes:
+        """Lets go of what is in front of `end`."""
+        taken, self.data = self.data[:end], self.data[end:]
+        return taken
+
+
+def _of_key(sides: Iterable[_Side], key: bytes, size: int) -> Iterator[bytes]:
+    """All lines of the key that both sides begin with, or one of them, in pieces."""
+    for side in sides:
+        while piece := side.take(_end(side.data, key, of_it=True)):
+            yield piece
+            side.fill(size)
+
+
+def _told_last(pieces: Iterator[bytes]) -> Iterator[Run]:
+    waiting = next(pieces)
+    for piece in pieces:
+        yield Run(waiting[:-1], piece=True, last=False)
+        waiting = piece
+    yield Run(waiting[:-1], piece=True)
+
+
+def _end(data: bytes, key: bytes, of_it: bool) -> int:
+    """Where the lines end that are in front of `key`, by bisection: lines ascend.  of_it: the key's own with them."""
+    low, high = 0, len(data)
+    while low < high:
+        middle = (low + high) // 2
+        start = data.rfind(b"\n", low, middle) + 1 or low
+        begin = data[start : start + len(key)]
+        if begin < key or (of_it and begin == key):
+            low = data.index(b"\n", middle) + 1
+        else:
+            high = start
+    return low
 
 
 def _lines(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:

@@ -26,18 +26,28 @@ def payload(plan: JoinPlan, name: Name) -> list[str]:
     return [column for column in side.columns if column not in side.keys]
 
 
-def tagged(plan: JoinPlan, name: Name, tag: str) -> str:
-    """`part`, always 0, and `record`: the lines of a side's rows, but of those that can be in no output."""
+def line(plan: JoinPlan, name: Name, tag: str) -> str:
+    """SQL of the line of a side's row."""
     columns = [encoded(f"{ALIAS[name]}.{identifier(column)}") for column in payload(plan, name)]
-    where = "" if plan.keeps(name) else f"\nWHERE {known(plan, name)}"
-    line = f"{joined([key_text(plan, name), literal(tag), *columns])} || {NEWLINE}"
-    return f"SELECT 0 AS part, {line} AS record\nFROM {ALIAS[name]}{where}"
+    return f"{joined([key_text(plan, name), literal(tag), *columns])} || {NEWLINE}"
 
 
-def fields(plan: JoinPlan, source: str = "lines") -> str:
-    """`tag` and `f`, all columns, of the lines that `tagged` wrote; one that is not in order, by key and tag, is an error."""
+def kept(plan: JoinPlan, name: Name) -> str:
+    """What follows FROM: a side's rows, but those that can be in no output."""
+    return ALIAS[name] if plan.keeps(name) else f"{ALIAS[name]} WHERE {known(plan, name)}"
+
+
+def tagged(plan: JoinPlan, name: Name, tag: str) -> str:
+    """`part`, always 0, and `record`: the lines of a side's rows."""
+    return f"SELECT 0 AS part, {line(plan, name, tag)} AS record\nFROM {kept(plan, name)}"
+
+
+def fields(plan: JoinPlan, source: str = "lines", ordered: bool = True) -> str:
+    """`tag` and `f`, all columns, of the lines that `tagged` wrote.  ordered: a line that is not, by key and tag, is an error."""
     keys = len(plan.left.keys)
     split = f"SELECT string_split(line, {TAB}) AS f FROM {source}"
+    if not ordered:
+        return f"SELECT f[{keys + 1}] AS tag, f FROM ({split})"
     by = joined([f"f[{number}]" for number in range(1, keys + 2)])
     both = f"SELECT f, sorted_by, lag(sorted_by) OVER () AS before FROM (SELECT f, {by} AS sorted_by FROM ({split}))"
     wrong = f"error(format({literal(OUT_OF_ORDER)}, sorted_by, before))"

@@ -3,14 +3,13 @@
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from jobs.database import Limits, database
 from jobs.text.arrow import records
 from jobs.text.formats import Tsv
 from joins.merge import Merge
 from joins.plan import NAMES, How, JoinPlan, Name, Side
-from joins.runs import runs
+from joins.runs import Run, runs, runs_of_two
 from tests.conformance.oracle import encode
 
 Row = list[str | None]
@@ -90,18 +89,33 @@ def line(values: Iterable[str | None]) -> bytes:
     return "\t".join(map(encode, values)).encode()
 
 
-def merge(plan: JoinPlan, first: Name, data: bytes, size: int, folder: Path | None = None) -> list[bytes]:
+def merge(plan: JoinPlan, first: Name, data: bytes, size: int) -> list[bytes]:
     """The lines that the merge writes for sorted lines, cut into runs of about `size` bytes."""
+    return taken(plan, first, runs(io.BytesIO(data).read, len(plan.left.keys), size), ordered=True)
+
+
+def merge_two(plan: JoinPlan, first: Name, both: Sides, size: int, chunk: int) -> list[bytes]:
+    """The same, where each side's lines come by themselves, `chunk` at a time."""
+    lines = both.shuffled(plan, first).splitlines(keepends=True)
+    tags = [[line for line in lines if line.split(b"\t")[both.keys].strip() == tag] for tag in (b"0", b"1")]
+    first_lines, other_lines = (
+        iter([b"".join(of[at : at + chunk]) for at in range(0, len(of), chunk)]) for of in tags
+    )
+    return taken(plan, first, runs_of_two(first_lines, other_lines, both.keys, size), ordered=False)
+
+
+def taken(plan: JoinPlan, first: Name, found: Iterable[Run], ordered: bool) -> list[bytes]:
+    """The lines that the merge writes for these runs."""
     out: list[bytes] = []
-    with database(Limits(256_000_000, 1, folder)) as connection:
+    with database(Limits(256_000_000, 1)) as connection:
 
         def write(sql: str) -> None:
             for part, _, data in records(connection.sql(sql)):
                 assert part == 0
                 out.append(bytes(data))
 
-        merging = Merge(connection, plan, first, write)
-        for run in runs(io.BytesIO(data).read, len(plan.left.keys), size):
+        merging = Merge(connection, plan, first, write, ordered)
+        for run in found:
             merging.take(run)
         merging.end()
     text = b"".join(out)

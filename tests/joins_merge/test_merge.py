@@ -11,7 +11,7 @@ from jobs import Count, CountDistinct, Sum
 from jobs.errors import FaninError
 from jobs.plan import Plan
 from joins.plan import HOWS, NAMES, How, Name
-from tests.joins_merge.merging import Row, Sides, changed, merge, plan
+from tests.joins_merge.merging import Row, Sides, changed, merge, merge_two, plan
 
 VALUE = st.sampled_from([None, "", "a", "a\x01", "\\N", "a\tb", "é\n"])
 
@@ -56,6 +56,14 @@ def test_runs_join_to_what_nested_loops_do(how: How, both: Sides, first: Name, s
 def test_in_order(how: How, both: Sides, first: Name, size: int) -> None:
     join = changed(plan(both.keys, how), in_order=True)
     assert merge(join, first, both.shuffled(join, first), size) == [record for _, record in both.joined(how)]
+
+
+@pytest.mark.parametrize("how", HOWS)
+@quick
+@given(sides(), FIRST, SIZE, st.integers(1, 5))
+def test_sides_that_come_by_themselves(how: How, both: Sides, first: Name, size: int, chunk: int) -> None:
+    join = plan(both.keys, how)
+    by_key(merge_two(join, first, both, size, chunk), both.joined(how))
 
 
 @pytest.mark.parametrize("how", ["inner", "left", "right", "full"])

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import FaninError
-from joins.runs import Run, runs
+from joins.runs import Run, runs, runs_of_two
 
 KEY = st.text("ab\x01", max_size=3).map(str.encode)
 
@@ -84,3 +84,34 @@ def test_a_line_without_its_key_columns_is_an_error() -> None:
 
 def test_no_line_makes_no_run() -> None:
     assert cut([], 1, 10) == []
+
+
+@settings(deadline=None, max_examples=500)
+@given(sorted_lines(), st.integers(1, 100), st.integers(1, 5), st.data())
+def test_two_sides_are_cut_at_the_same_keys(
+    sample: tuple[int, list[bytes]], size: int, chunk: int, data: st.DataObject
+) -> None:
+    keys, lines = sample
+    sides: list[list[bytes]] = [[], []]
+    for text in lines:
+        sides[data.draw(st.integers(0, 1))].append(text)
+    first_lines, other_lines = (
+        iter([b"".join(text + b"\n" for text in of[at : at + chunk]) for at in range(0, len(of), chunk)])
+        for of in sides
+    )
+    found = list(runs_of_two(first_lines, other_lines, keys, size))
+    places: dict[bytes, list[int]] = {}
+    for number, run in enumerate(found):
+        inside = run.data.split(b"\n")
+        ours = [text for text in inside if text in sides[0]]  # lines are numbered, so that none is on both
+        assert inside == ours + [text for text in inside if text in sides[1]]
+        assert not run.piece or len({key_of(text, keys) for text in inside}) == 1
+        for text in inside:
+            if number not in places.setdefault(key_of(text, keys), []):
+                places[key_of(text, keys)].append(number)
+    for number, side in enumerate(sides):
+        assert [text for run in found for text in run.data.split(b"\n") if text in sides[number]] == side
+    for numbers in places.values():
+        of_key = [found[number] for number in numbers]
+        assert len(of_key) == 1 or all(run.piece for run in of_key)
+        assert [run.last for run in of_key] == [False] * (len(of_key) - 1) + [True]
