@@ -64,7 +64,7 @@ def names_used(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str] | No
         return None
     used: set[str] = set()
     for node in _nodes(tree):
-        if node.get("class") == "STAR":
+        if node.get("class") in ("STAR", "POSITIONAL_REFERENCE"):
             return None
         used.update(str(name).lower() for name in node.get("column_names") or ())
     return used

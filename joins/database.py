@@ -8,6 +8,7 @@ import duckdb
 from jobs.errors import UsageError
 from jobs.rowwise import JOINS, check, names_used
 from jobs.sql import identifier
+from jobs.stages import check as check_aggregate
 from jobs.text.arrow import BlockStream
 from joins import stages
 from joins.plan import NAMES, JoinPlan, Name
@@ -41,6 +42,8 @@ def open_join(
     columns: list[Mapping[str, str]] = [
         {"name": name, "type": type} for name, type, *_ in connection.execute(f"DESCRIBE {rows}").fetchall()
     ]
+    if plan.aggregate:
+        check_aggregate(plan.aggregate, {column["name"]: column["type"] for column in columns})
     names = [column["name"].lower() for column in columns]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two columns of the output are called {twice[0]!r}; name one of them with AS")
@@ -58,7 +61,10 @@ def wanted(connection: duckdb.DuckDBPyConnection, plan: JoinPlan) -> dict[Name, 
         if found is None:
             return all_of
         used |= found
-    return {name: frozenset(column for column in all_of[name] if column.lower() in used) for name in NAMES}
+    whole = {name: stages.ALIAS[name] in used for name in NAMES}  # l alone is the row
+    return {
+        name: frozenset(column for column in all_of[name] if whole[name] or column.lower() in used) for name in NAMES
+    }
 
 
 def _conditions(plan: JoinPlan) -> Iterator[str]:
@@ -79,5 +85,5 @@ def checked(connection: duckdb.DuckDBPyConnection, sql: str, what: str, scans: i
 
 
 def _first(error: Any) -> str:
-    lines = str(error).split("\n\nLINE ")[0].splitlines()
+    lines = str(error).split("\n\nLINE ")[0].split("\n\tCandidate functions")[0].splitlines()
     return " ".join(line.strip() for line in lines if line.strip())

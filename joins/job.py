@@ -15,7 +15,7 @@ from jobs.storage.inputs import Inputs, resolve
 from jobs.text.sources import Reading
 from jobs.top import TopK
 from joins.plan import HOWS, NAMES, JoinPlan, Name
-from joins.sides import Layout, bound, keys_of
+from joins.sides import Layout, bound, keys_of, known_heads
 
 if TYPE_CHECKING:
     from joins.hadoop import JoinRunner
@@ -71,7 +71,11 @@ class JoinJob(PlannedJob):
         )
         add("--explain", action="store_true", help="say which strategy would be taken, and why, and join nothing")
         add("--json", action="store_true", help="--explain to a program")
-        add("--presorted", action="store_true", help="both sides are in order of their keys: merge them, in constant memory")
+        add(
+            "--presorted",
+            action="store_true",
+            help="both sides are in order of their keys: merge them, in constant memory",
+        )
         add("--max-rows", type=int, metavar="N", help="refuse to join if more rows would match")
         add("--format", metavar="F", help="of both sides: tsv, csv, jsonl, common, combined or an nginx log_format")
         add("--header", action="store_true", help="files of both sides begin with their columns' names")
@@ -122,7 +126,7 @@ class JoinJob(PlannedJob):
             raise UsageError("join: give --on, the columns to join on, as user_id or user_id=id,region")
         reading = Reading(self._max_line(), o.strict)
         sides = {
-            name: bound(self.layout(name), keys, heads(sources[name], reading), name)
+            name: bound(self.layout(name), keys, heads(sources[name], reading) or known_heads(sources[name]), name)
             for name, keys in zip(NAMES, keys_of(o.on), strict=True)
         }
         name = f"{kind.__module__}:{kind.__qualname__}"

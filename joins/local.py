@@ -40,6 +40,8 @@ def run(plan: JoinPlan, sources: Sources, path: str, settings: Settings, max_row
     Raises FaninError, and leaves nothing, when anything fails.
     """
     both = together(sources)
+    if max_rows is not None and STDIN in {file.name for file in both.files}:
+        raise UsageError("--max-rows counts the keys of both inputs first, and standard input can be read only once")
     progress = Progress(local.total(both.files), settings.quiet)
     readings = {
         name: Reading(plan.max_line, plan.strict, progress=progress, shape=plan.sides[name].input) for name in NAMES

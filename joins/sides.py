@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jobs.errors import UsageError
+from jobs.storage.inputs import Inputs
 from jobs.text.formats import Csv, Format, Head, JsonLines, Log, Tsv
 from jobs.text.formats.separated import NUMBER, Separated
 from joins.plan import Name, Side
@@ -40,6 +41,10 @@ def bound(layout: Layout, keys: Sequence[str], heads: Sequence[Head], name: Name
     by_number = all(NUMBER.fullmatch(key) for key in keys)
     headed = layout.header or known is not None or not (declared or by_number)
     if declared and not headed:
+        if heads and _split(layout, heads[0]) == list(declared):
+            raise UsageError(
+                f"{heads[0].name}: it begins with the names of its columns, {', '.join(declared)}; give --header"
+            )
         numbers = {column: number for number, column in enumerate(declared, 1)}
         format = replace(_separated(layout, declared, numbers), width=len(declared))
         return _checked(format, _called(keys, list(declared)), layout.where, name)
@@ -59,6 +64,13 @@ def bound(layout: Layout, keys: Sequence[str], heads: Sequence[Head], name: Name
         )
     format = _separated(replace(layout, header=True), declared or dict.fromkeys(names, "text"), None).bind(heads)
     return _checked(replace(format, width=len(names)), _called(keys, names), layout.where, name)
+
+
+def known_heads(inputs: Inputs) -> list[Head]:
+    """What fanin's own outputs tell of their columns, where none of their files has a line."""
+    return [
+        Head(path, [], [column["name"] for column in manifest.columns]) for path, manifest in inputs.manifests.items()
+    ]
 
 
 def declared_columns(text: str, name: Name | None) -> dict[str, str]:

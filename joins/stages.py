@@ -102,15 +102,12 @@ def unordered(plan: JoinPlan, names: list[str]) -> str:
 
 def _keyed_records(plan: JoinPlan, names: list[str], source: str) -> str:
     """`join key` and `record`, the encoded line with its newline."""
-    if plan.select:
-        values = joined([encoded(identifier(name)) for name in names])
-        rows = f"SELECT {key_text(plan)} AS {KEY}, {plan.select}\nFROM {source}"
-    else:
-        columns = items(plan)
-        values = joined([KEY, *(encoded(identifier(name)) for name in columns)])
-        told = [f"{sql} AS {identifier(name)}" for name, sql in columns.items()]
-        rows = f"SELECT {', '.join([f'{key_text(plan)} AS {KEY}', *told])}\nFROM {source}"
-    return f"SELECT {KEY}, {values} || {NEWLINE} AS record\nFROM ({rows})"
+    told = plan.select or ", ".join(items(plan).values())
+    # Called by their places, as one may be called what we call the key.
+    columns = [identifier(f"column {number}") for number, _ in enumerate(names if plan.select else items(plan))]
+    values = joined([*[KEY] * (not plan.select), *map(encoded, columns)])
+    rows = f"SELECT {', '.join(filter(None, (key_text(plan), told)))}\nFROM {source}"
+    return f"SELECT {KEY}, {values} || {NEWLINE} AS record\nFROM ({rows}) AS told({', '.join([KEY, *columns])})"
 
 
 def records(plan: JoinPlan, names: list[str], parts: int, source: str = "") -> str:
