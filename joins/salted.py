@@ -7,8 +7,11 @@ that the answer depends on. Held in memory: as sort_merge. Records of a salted k
 """
 
 from dataclasses import replace
+from typing import Any
 
 from joins.job import JoinJob
+from joins.plan import JoinPlan
+from joins.salting import salted
 from joins.sort_merge import SortMergeRunner
 from joins.tasks import Task
 
@@ -17,6 +20,10 @@ class SaltedRunner(SortMergeRunner):
     """Puts a salt in front of each key."""
 
     sorts = False
+
+    def __init__(self, plan: JoinPlan, *args: Any, **kwargs: Any) -> None:
+        super().__init__(plan, *args, **kwargs)
+        salted(self._plan)  # refuses what it cannot do
 
     def _task_plan(self) -> Task:
         return replace(super()._task_plan(), hot=list(self._hot))

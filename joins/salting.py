@@ -126,22 +126,29 @@ def open_salted(
     connection.execute(f"CREATE VIEW {alias} AS {' UNION ALL '.join(parts)}")
 
 
-KEY, KNOWN, NUMBER = (identifier(f"fanin's {what}") for what in ("key", "known key", "number"))
+# Names that no column of a user's has: these would hide each other.
+KEY, KNOWN, NUMBER, GRID, OWN, CELL = (
+    identifier(f"fanin's {what}") for what in ("key", "known key", "number", "grid", "own", "cell")
+)
 
 
 def _rows(plan: JoinPlan, name: Name, source: str, start: int) -> Iterator[str]:
     """SQL of the rows themselves: those of no hot key once, the others in each cell that they go to."""
     spread = f"CASE WHEN {KNOWN} THEN '' ELSE 'null ' || (({NUMBER} + {start}) % {SPREAD}) END"
-    yield _select(
-        plan, name, spread, "true", "false", f"{source} WHERE NOT {KNOWN} OR {KEY} NOT IN (SELECT key FROM hot)"
-    )
+    others = f"{source} WHERE NOT {KNOWN} OR {KEY} NOT IN (SELECT key FROM hot)"
+    yield _select(plan, name, spread, "true", "false", others)
     if name == "right" and plan.how in ("semi", "anti"):
         return
-    mine, others = ("a", "b") if name == "left" else ("b", "a")
     numbered = f"row_number() OVER (PARTITION BY {KEY} ORDER BY {NUMBER}) - 1 + {start}"
-    placed = f"SELECT s.*, a, b, labels, ({numbered}) % {mine} AS own, unnest(range({others})) AS other FROM {source} AS s JOIN hot ON s.{KEY} = hot.key AND {KNOWN}"
-    cell = "own * b + other" if name == "left" else "other * b + own"
-    yield _select(plan, name, f"labels[{cell} + 1]", "other = 0", "false", f"({placed})")
+    hot = f"SELECT s.*, hot AS {GRID}, {numbered} AS {OWN} FROM {source} AS s JOIN hot ON s.{KEY} = hot.key AND s.{KNOWN}"
+    across, down = f"range({GRID}.b)", f"range({GRID}.a)"
+    if name == "left":
+        cells = f"list_transform({across}, lambda j: ({OWN} % {GRID}.a) * {GRID}.b + j)"
+    else:
+        cells = f"list_transform({down}, lambda i: i * {GRID}.b + {OWN} % {GRID}.b)"
+    decides = f"{CELL} % {GRID}.b = 0" if name == "left" else f"{CELL} < {GRID}.b"
+    placed = f"(SELECT *, unnest({cells}) AS {CELL} FROM ({hot}))"
+    yield _select(plan, name, f"{GRID}.labels[{CELL} + 1]", decides, "false", placed)
 
 
 def _markers(plan: JoinPlan, name: Name, source: str) -> Iterator[str]:
@@ -149,11 +156,12 @@ def _markers(plan: JoinPlan, name: Name, source: str) -> Iterator[str]:
     asked = plan.keeps("right") if name == "left" else plan.keeps("left") or plan.how == "semi"
     if not asked:
         return
-    cells = "range(b)" if name == "left" else "range(0, a * b, b)"  # row 0, or column 0
+    cells = f"range({GRID}.b)" if name == "left" else f"range(0, {GRID}.a * {GRID}.b, {GRID}.b)"  # row 0, or column 0
     keys = ", ".join(f"any_value({identifier(key)}) AS {identifier(key)}" for key in plan.sides[name].keys)
     found = f"SELECT {KEY}, {keys} FROM {source} WHERE {KNOWN} GROUP BY {KEY}"
-    placed = f"SELECT s.*, labels, unnest({cells}) AS cell FROM ({found}) AS s JOIN hot ON s.{KEY} = hot.key"
-    yield _select(plan, name, "labels[cell + 1]", "false", "true", f"({placed})", markers=True)
+    hot = f"SELECT s.*, hot AS {GRID} FROM ({found}) AS s JOIN hot ON s.{KEY} = hot.key"
+    placed = f"(SELECT *, unnest({cells}) AS {CELL} FROM ({hot}))"
+    yield _select(plan, name, f"{GRID}.labels[{CELL} + 1]", "false", "true", placed, markers=True)
 
 
 def _select(

@@ -51,8 +51,11 @@ class Yarn:
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """The same, going on."""
-        pipe = subprocess.PIPE
-        whole = [command.FANIN, "run", *arguments, "-r", "hadoop"]
+        return self.start_command("run", *arguments, "-r", "hadoop")
+
+    def start_command(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """`fanin`, going on."""
+        pipe, whole = subprocess.PIPE, [command.FANIN, *arguments]
         return subprocess.Popen(whole, env=self.env, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL)
 
     def daemon(self, name: str) -> int:
@@ -84,13 +87,13 @@ class Yarn:
         """Options that give the application a name that tells whose it is."""
         return ["-D", f"mapreduce.job.name={self.mark}"]
 
-    def tasks(self, kind: str) -> list[int]:
-        """Our tasks that run now: process ids of `python -m jobs.tasks KIND`."""
+    def tasks(self, kind: str, module: str = "jobs.tasks") -> list[int]:
+        """Our tasks that run now: process ids of `python -m MODULE KIND`."""
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 words = (process / "cmdline").read_bytes().split(b"\0")
-                if words[1:4] == [b"-m", b"jobs.tasks", kind.encode()]:
+                if words[1:4] == [b"-m", module.encode(), kind.encode()]:
                     mine = f"mapreduce_job_name={self.mark}".encode() in (process / "environ").read_bytes()
                     found += [int(process.name)] * mine
             except OSError:
