@@ -142,7 +142,7 @@ class Merge:
                 f"INSERT INTO {ORDERED} {self._taken} SELECT record FROM ({self._records(source)})"
             )
         elif piece or self._plain:
-            order = "" if piece else " ORDER BY record"
+            order = "" if piece else f"\nORDER BY {shuffle.order(self._plan)}"
             self._write(f"{self._taken} {self._records(source)}{order}")
         else:
             self._write(f"{self._taken} {stages.records(self._plan, list(self._types), 1, source)}")

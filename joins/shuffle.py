@@ -71,5 +71,15 @@ def rows(plan: JoinPlan, name: Name, tag: str, source: str, decode: bool) -> str
 
 def records(plan: JoinPlan, names: list[str], source: str, decode: bool) -> str:
     """`part` and `record`, in no order.  names: of the output's columns.  source: what follows FROM.  decode: as in `rows`."""
-    values = [encoded(identifier(name)) if decode else f"coalesce({identifier(name)}, '\\N')" for name in names]
+    values = [encoded(identifier(name)) if decode else text(name) for name in names]
     return f"SELECT 0 AS part, {joined(values)} || {NEWLINE} AS record\nFROM ({joined_rows(plan, source)})"
+
+
+def text(column: str) -> str:
+    """SQL for the text of a column of the output that is still as it was in lines."""
+    return f"coalesce({identifier(column)}, '\\N')"
+
+
+def order(plan: JoinPlan) -> str:
+    """What follows ORDER BY behind `records` of such texts.  To order by whole records costs a fifth of the merge."""
+    return "record" if plan.in_order else f"{joined([text(name) for name in plan.left.keys])} || {TAB}"

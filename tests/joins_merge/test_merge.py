@@ -30,7 +30,7 @@ def sides(draw: st.DrawFn) -> Sides:
 
 FIRST = st.sampled_from(["left", "right"])
 SIZE = st.sampled_from([1, 12, 30, 60, 1000])
-quick = settings(deadline=None, max_examples=12)
+quick = settings(deadline=None, max_examples=8)
 
 
 def by_key(found: list[bytes], expected: list[tuple[bytes, bytes]]) -> None:
