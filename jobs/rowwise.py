@@ -66,7 +66,7 @@ def names_used(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str] | No
     for node in _nodes(tree):
         if node.get("class") in ("STAR", "POSITIONAL_REFERENCE"):
             return None
-        used.update(str(name).lower() for name in node.get("column_names") or ())
+        used.update(str(name).lower() for name in (node.get("column_names") or ())[-1:])
     return used
 
 

@@ -9,10 +9,14 @@ that the answer depends on. Held in memory: as sort_merge. Records of a salted k
 from dataclasses import replace
 from typing import Any
 
+from jobs.database import Limits, database
+from jobs.errors import UsageError
+from jobs.rowwise import names_used
 from joins.job import JoinJob
 from joins.plan import JoinPlan
 from joins.salting import salted
 from joins.sort_merge import SortMergeRunner
+from joins.stages import ALIAS
 from joins.tasks import Task
 
 
@@ -23,7 +27,12 @@ class SaltedRunner(SortMergeRunner):
 
     def __init__(self, plan: JoinPlan, *args: Any, **kwargs: Any) -> None:
         super().__init__(plan, *args, **kwargs)
-        salted(self._plan)  # refuses what it cannot do
+        salted(self._plan)  # refuses columns of the salt's own names
+        if self._plan.select:
+            with database(Limits(64_000_000, 1)) as connection:
+                used = names_used(connection, f"SELECT {self._plan.select}")
+            if used is None or used & set(ALIAS.values()):
+                raise UsageError("--strategy salted: name each column in --select, in place of * or a whole row")
 
     def _task_plan(self) -> Task:
         return replace(super()._task_plan(), hot=list(self._hot))

@@ -83,8 +83,6 @@ def _part(text: bytes, parts: int) -> int:
 
 def salted(plan: JoinPlan) -> JoinPlan:
     """The plan of a join of rows that have a salt: what reducers join."""
-    if plan.select and "*" in plan.select:
-        raise UsageError("--strategy salted: name the columns of --select, in place of *")
     kept = "NOT coalesce(l.{marker}, false)"
     if plan.how in ("semi", "anti"):
         cell = f"{kept} AND l.{{decides}}"
