@@ -98,7 +98,10 @@ def test_what_does_not_fit_in_memory_is_sorted_on_disk(tmp_path: Path) -> None:
         (["--on", "c", "--buckets", "2"], "the input has no column 'c'; it has: a, b\n"),
         (["--on", "a", "--buckets", "2", "-r", "emr"], "-r emr: no such engine"),
         (["--on", "a", "--buckets", "2", "--where", "count(*) > 1"], r"--where 'count\(\*\) > 1': "),
-        (["--on", "a", "--buckets", "2", "--columns", "a:float, b"], "floating-point numbers are no keys"),
+        (
+            ["--on", "a", "--buckets", "2", "--header", "--columns", "a:float, b"],
+            "floating-point numbers are no keys",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_read(tmp_path: Path, options: list[str], said: str) -> None:
