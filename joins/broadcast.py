@@ -9,6 +9,7 @@ Held in memory: the small side, then spilled to disk. Records are in no order. R
 anywhere are seen by no single mapper, so that joins which keep these are refused, and so is semi or anti of a small left side.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from jobs.storage.output import Output
 from jobs.text.compression import suffix
 from joins.hadoop import JoinRunner
 from joins.job import JoinJob
-from joins.plan import How, Name
+from joins.local import Sources
+from joins.plan import NAMES, How, Name, other
 from joins.tasks import Task
 
 LARGE: dict[How, tuple[Name, ...]] = {
@@ -58,11 +60,10 @@ class BroadcastRunner(JoinRunner):
 
     def _small(self) -> Name:
         """The side that is shipped: the smaller one that can be."""
-        able: list[Name] = [name for name in ("left", "right") if other(name) in LARGE[self._plan.how]]
-        if not able:
+        side = shipped_side(self._plan.how, text_sizes(self._sources))
+        if side is None:
             raise UsageError(refusal(self._plan.how))
-        sizes = {name: sum(file.size or 0 for file in self._sources[name].files) for name in able}
-        return min(able, key=lambda name: sizes[name])
+        return side
 
     def _check_parts(self, output: Output) -> None:
         if self._plan.aggregate:
@@ -73,9 +74,21 @@ class BroadcastRunner(JoinRunner):
             raise FaninError(f"{output.path}: holds {output.records} records, where the mappers wrote {written}")
 
 
-def other(name: Name) -> Name:
-    """The side that is not this one."""
-    return "right" if name == "left" else "left"
+PACKED = 5  # bytes of text in one of a compressed file, about
+
+
+def text_sizes(sources: Sources) -> dict[Name, int]:
+    """About how many bytes of text each side has."""
+    return {
+        name: sum((file.size or 0) * (PACKED if suffix(file.name) else 1) for file in sources[name].files)
+        for name in NAMES
+    }
+
+
+def shipped_side(how: How, sizes: Mapping[Name, int]) -> Name | None:
+    """The smaller of the sides that can be shipped; None if none can."""
+    able = [name for name in NAMES if other(name) in LARGE[how]]
+    return min(able, key=lambda name: sizes[name], default=None)
 
 
 def refusal(how: How) -> str:

@@ -93,6 +93,11 @@ class JoinRunner(TasksRunner, ABC):
                     raise UsageError(f"{file.name} and {names[path]}: tasks cannot tell which of them they read")
                 if name not in sides.setdefault(path, []):
                     sides[path].append(name)
+        both = next((names[path] for path, on in sides.items() if len(on) > 1), None)
+        if both and self._plan.left.input.header != self._plan.right.input.header:
+            raise UsageError(
+                f"{both}: begins with a header on one side of the join and not on the other; give --header"
+            )
         return sides
 
     def _place(self, output: Output) -> str:

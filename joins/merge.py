@@ -17,7 +17,7 @@ from jobs.errors import FaninError
 from jobs.stages import lines
 from jobs.text.arrow import BlockStream
 from joins import shuffle, stages
-from joins.plan import NAMES, JoinPlan, Name
+from joins.plan import NAMES, JoinPlan, Name, other
 from joins.runs import Run
 
 NULL = b"\\N"
@@ -40,7 +40,7 @@ class Merge:
         ordered: bool = True,
     ) -> None:
         self._connection, self._plan, self._first, self._write = connection, plan, first, write
-        self._other: Name = "right" if first == "left" else "left"
+        self._other = other(first)
         self._tags = {name: tag.encode() for name, tag in shuffle.tags(first).items()}
         self._plain = not (plan.select or plan.where or plan.aggregate)
         self._ordered, self._data = ordered, b""

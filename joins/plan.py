@@ -16,6 +16,11 @@ Name = Literal["left", "right"]
 NAMES: tuple[Name, ...] = ("left", "right")
 
 
+def other(name: Name) -> Name:
+    """The side that is not this one."""
+    return "right" if name == "left" else "left"
+
+
 @dataclass(frozen=True)
 class Side:
     """One of a join's two inputs.

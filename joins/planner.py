@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from jobs.errors import UsageError
-from jobs.text.compression import suffix
-from joins.broadcast import LARGE, other, refusal
+from joins.broadcast import refusal, shipped_side, text_sizes
 from joins.local import Sources
 from joins.plan import NAMES, JoinPlan, Name
 from joins.salting import Hot, choose_hot
 from joins.sample import Sample, sample
 
-PACKED = 5  # bytes of text in one of a compressed file, about
 BROADCAST = 64 << 20
 
 
@@ -51,10 +49,7 @@ def choose(plan: JoinPlan, sources: Sources, asked: str, reducers: int, limit: i
 
     limit: bytes of text that the side that is shipped may have.
     """
-    sizes = {
-        name: sum((file.size or 0) * (PACKED if suffix(file.name) else 1) for file in sources[name].files)
-        for name in NAMES
-    }
+    sizes = text_sizes(sources)
     shipped, refused = _broadcast(plan, sizes, limit)
     found, hot = None, []
     if asked == "salted" or (asked == "auto" and refused):
@@ -87,10 +82,9 @@ def here(plan: JoinPlan) -> Choice:
 
 def _broadcast(plan: JoinPlan, sizes: dict[Name, int], limit: int) -> tuple[Name, str]:
     """The side that would be shipped, and why it cannot be, or ''."""
-    able = [name for name in NAMES if other(name) in LARGE[plan.how]]
-    small = min(able or NAMES, key=lambda name: sizes[name])
-    if not able:
-        return small, refusal(plan.how)
+    small = shipped_side(plan.how, sizes)
+    if small is None:
+        return min(NAMES, key=lambda name: sizes[name]), refusal(plan.how)
     if plan.in_order:
         return (
             small,

@@ -37,7 +37,7 @@ from joins import shuffle, stages
 from joins.database import open_join
 from joins.local import Sources, parted_by, sorted_by, together
 from joins.merge import Merge
-from joins.plan import NAMES, JoinPlan, Name
+from joins.plan import NAMES, JoinPlan, Name, other
 from joins.runs import runs_of_two
 
 UNSORTED = "a key is not in order"
@@ -94,11 +94,10 @@ def _write(
         name: _Sorted(connection, plan, name, tags[name], readings[name], sources[name].files, blocks[name]).lines()
         for name in NAMES
     }
-    other: Name = "right" if first == "left" else "left"
 
     def merge(write: Callable[[str], None]) -> Merge:
         merging = Merge(connection, plan, first, write, ordered=False)
-        for run in runs_of_two(lines[first], lines[other], len(plan.left.keys)):
+        for run in runs_of_two(lines[first], lines[other(first)], len(plan.left.keys)):
             merging.take(run)
         return merging
 

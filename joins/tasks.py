@@ -27,7 +27,7 @@ from jobs.text.sources import Reading
 from joins import shuffle, stages
 from joins.database import open_join
 from joins.merge import Merge
-from joins.plan import JoinPlan, Name
+from joins.plan import JoinPlan, Name, other
 from joins.runs import runs
 from joins.salting import Hot, open_salted, salted
 
@@ -108,7 +108,7 @@ class Shipped(NamedTuple):
 def broadcast(task: Task, streams: Streams, memory: int) -> None:
     """Writes what the lines of the large side join to with the small one, which is in a table."""
     plan, small = task.plan, task.first
-    large: Name = "right" if small == "left" else "left"
+    large = other(small)
     readings = {name: Reading(plan.max_line, plan.strict, shape=plan.sides[name].input) for name in (small, large)}
     texts: dict[Name, Callable[[], Iterable[str]]] = {
         small: lambda: readings[small].texts([Shipped(path, name) for path, name in task.shipped]),

@@ -263,3 +263,11 @@ def test_explain_says_what_would_be_done_and_does_nothing(
     ).ok().out  # fmt: skip
     assert told().decode().startswith(begins)
     assert f'"strategy": "{begins.partition(":")[0]}"' in told("--json").decode()
+
+
+def test_a_file_on_both_sides_has_a_header_on_both_or_on_none(yarn: Yarn) -> None:
+    both = folder(yarn, "both", {"1": b"a\tb\n1\t2\n2\t1\n"})
+    options = [both, both, "--on", "a=2", "-r", "hadoop", "--strategy", "sort_merge", "-o", f"{yarn.root}/out"]
+    done = command.run("join", *options, env=yarn.env)
+    assert (done.code, "both/1: begins with a header on one side" in done.err) == (2, True), done.err
+    assert yarn.place.names(yarn.root) == ["both"]
