@@ -29,16 +29,21 @@ class PlannedJob(MRJob, ABC):
 
     def _settings(self) -> Settings:
         options = self.options
-        reducers = (options.jobconf or {}).get("mapreduce.job.reduces")
-        parts = options.parts if options.parts is not None else _number("-D mapreduce.job.reduces", reducers)
         return Settings(
-            parts=1 if parts is None else at_least("--parts", parts, 1),
+            parts=self._parts() or 1,
             memory=options.memory and at_least("--memory", parse_size(options.memory), 64_000_000),
             threads=options.threads and at_least("--threads", options.threads, 1),
             overwrite=options.overwrite,
             quiet=bool(options.quiet),
             arguments=list(self._cl_args),
         )
+
+    def _parts(self) -> int | None:
+        """The number of part files that is asked for, if one is."""
+        reducers = (self.options.jobconf or {}).get("mapreduce.job.reduces")
+        parts = self.options.parts
+        parts = _number("-D mapreduce.job.reduces", reducers) if parts is None else parts
+        return parts if parts is None else at_least("--parts", parts, 1)
 
     def _max_line(self) -> int:
         return at_least("--max-line", parse_size(self.options.max_line), 1024)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import FaninError, UsageError
+from jobs.errors import UsageError
 from jobs.storage.output import Output
 from jobs.text.compression import suffix
 from joins.hadoop import JoinRunner
@@ -68,10 +68,8 @@ class BroadcastRunner(JoinRunner):
     def _check_parts(self, output: Output) -> None:
         if self._plan.aggregate:
             super()._check_parts(output)
-            return
-        written = self._hadoops("Map output records")
-        if written != output.records:
-            raise FaninError(f"{output.path}: holds {output.records} records, where the mappers wrote {written}")
+        else:  # a part for each split
+            self._check_records(output.path, output.records)
 
 
 PACKED = 5  # bytes of text in one of a compressed file, about

@@ -36,9 +36,8 @@ from jobs.text.partition import FIELDS, part
 from jobs.text.records import NEWLINE, encoded, joined
 from jobs.text.sources import Reading
 from joins import one_input
+from joins.bucketed import FUNCTION
 from joins.plan import Side
-
-FUNCTION = "hadoop-key-fields"
 
 
 @dataclass(frozen=True)

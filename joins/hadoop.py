@@ -112,10 +112,13 @@ class JoinRunner(TasksRunner, ABC):
             self._check_parts(output)
 
     def _describe(self, output: Output) -> Describe:
-        lines = self._hadoops("Map input records", step=0)
-        self._counted = self._count(output) | {"lines": lines} | self._reported()
+        self._counted = self._count(output) | {"lines": self._lines()} | self._reported()
         made = Made(self._plan.job, self._plan.to_dict(), self._inputs, self._arguments, self._counted)
         sorts = self.sorts or self._plan.aggregate
         order = local.sorted_by(self._plan) if sorts else []
         parted = local.parted_by(self._plan, self._settings.parts) if sorts else {}
         return partial(manifest, made, columns=self._columns, order=order, partitioner=parted)
+
+    def _lines(self) -> int:
+        """How many lines the sides have."""
+        return self._hadoops("Map input records", step=0)

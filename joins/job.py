@@ -14,6 +14,7 @@ from jobs.planned import PlannedJob, at_least
 from jobs.storage.inputs import Inputs, resolve
 from jobs.text.sources import Reading
 from jobs.top import TopK
+from joins.bucketed import in_buckets
 from joins.plan import HOWS, NAMES, JoinPlan, Name
 from joins.sides import Layout, bound, keys_of, known_heads
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from joins.planner import Choice
 
 
-STRATEGIES = ("auto", "sort_merge", "broadcast", "salted")
+STRATEGIES = ("auto", "sort_merge", "broadcast", "partitioned", "salted")
 
 
 class JoinJob(PlannedJob):
@@ -164,8 +165,8 @@ class JoinJob(PlannedJob):
 
         o = self.options
         if o.runner != "hadoop":
-            return here(plan)
-        return choose(plan, sources, o.strategy, self._settings().parts, parse_size(o.max_broadcast))
+            return here(plan, sources, o.strategy, self._parts())
+        return choose(plan, sources, o.strategy, self._parts(), parse_size(o.max_broadcast))
 
     def make_runner(self) -> Any:
         """mrjob's way to drive a job from a program; see jobs.engines.runner."""
@@ -186,6 +187,9 @@ class JoinJob(PlannedJob):
         if engine in ("local", "inline"):
             from joins import local
 
+            self._choice(plan, sources)  # refuses what this engine cannot have either
+            if o.strategy == "partitioned":
+                settings = in_buckets(plan, sources, settings)
             return LocalRunner(lambda path: local.run(plan, sources, path, settings, most), o.output_dir)
         if engine == "hadoop":
             if most is not None:

@@ -27,6 +27,7 @@ from jobs.storage.output import Output
 from jobs.text.arrow import StreamFailed
 from jobs.text.sources import Reading
 from joins import stages
+from joins.bucketed import FUNCTION
 from joins.database import open_join
 from joins.plan import NAMES, JoinPlan, Name
 
@@ -91,7 +92,7 @@ def sorted_by(plan: JoinPlan) -> list[str]:
 def parted_by(plan: JoinPlan, parts: int) -> dict[str, object]:
     """What a manifest says of how a sorted join's records are divided."""
     keys = sorted_by(plan)
-    function = "hadoop-text" if plan.aggregate else "hadoop-key-fields"
+    function = "hadoop-text" if plan.aggregate else FUNCTION
     return {"function": function, "columns": keys, "buckets": parts} if keys else {}
 
 

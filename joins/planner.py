@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from jobs.errors import UsageError
 from joins.broadcast import refusal, shipped_side, text_sizes
+from joins.bucketed import buckets, difference
 from joins.local import Sources
 from joins.plan import NAMES, JoinPlan, Name
 from joins.salting import Hot, choose_hot
@@ -38,33 +39,38 @@ class Choice:
     def __str__(self) -> str:
         told = [f"{self.strategy}: {self.why}"]
         told += [
-            f"  {option.strategy:<10}  {f'not here: {option.refused}' if option.refused else option.cost}"
+            f"  {option.strategy:<11}  {f'not here: {option.refused}' if option.refused else option.cost}"
             for option in self.options
         ]
         return "\n".join(told)
 
 
-def choose(plan: JoinPlan, sources: Sources, asked: str, reducers: int, limit: int = BROADCAST) -> Choice:
+def choose(plan: JoinPlan, sources: Sources, asked: str, parts: int | None, limit: int = BROADCAST) -> Choice:
     """The strategy of a join on Hadoop: the one asked for, UsageError if it cannot be had; or, of `auto`, the cheapest.
 
-    limit: bytes of text that the side that is shipped may have.
+    parts: as many reducers, None for one, or whatever a strategy needs.  limit: bytes of text that the side that is
+    shipped may have.
     """
-    sizes = text_sizes(sources)
+    sizes, reducers = text_sizes(sources), parts or 1
+    unlike = difference(plan, sources, parts)
     shipped, refused = _broadcast(plan, sizes, limit)
     found, hot = None, []
-    if asked == "salted" or (asked == "auto" and refused):
+    if asked == "salted" or (asked == "auto" and refused and unlike):
         found = sample(plan, sources)
         hot = choose_hot(plan, found, reducers)
     all_bytes = sum(sizes.values())
     options = [
+        Option("partitioned", unlike, _in_buckets(sources)),
         Option("broadcast", refused, f"ships {_bytes(sizes[shipped])} of the {shipped} side to each node; nothing is shuffled"),
         Option("sort_merge", "", f"shuffles and sorts about {_bytes(all_bytes)}; its slowest reducer gets all of the commonest key"),
         Option("salted", "", f"as sort_merge, and {_hot_keys(plan, hot, found)}"),
     ]  # fmt: skip
     if asked != "auto":
-        if asked == "broadcast" and refused:
-            raise UsageError(f"--strategy broadcast: {refused}")
+        if why := next(option.refused for option in options if option.strategy == asked):
+            raise UsageError(f"--strategy {asked}: {why}")
         return Choice(asked, "it was asked for", options, hot if asked == "salted" else [])
+    if not unlike:
+        return Choice("partitioned", "both sides are bucketed alike, as their manifests prove", options, [])
     if not refused:
         return Choice(
             "broadcast", f"the {shipped} side has {_bytes(sizes[shipped])}, which each node can hold", options, []
@@ -74,8 +80,10 @@ def choose(plan: JoinPlan, sources: Sources, asked: str, reducers: int, limit: i
     return Choice("sort_merge", f"no side is small ({refused}), and no key is so common that one reducer would be late", options, [])  # fmt: skip
 
 
-def here(plan: JoinPlan) -> Choice:
-    """The choice of the local engine."""
+def here(plan: JoinPlan, sources: Sources, asked: str, parts: int | None) -> Choice:
+    """The choice of the local engine; UsageError if sides are to be bucketed alike, and are not."""
+    if asked == "partitioned" and (unlike := difference(plan, sources, parts)):
+        raise UsageError(f"--strategy partitioned: {unlike}")
     why = f"one DuckDB process joins ({plan.how}) and sorts, in bounded memory; strategies are for -r hadoop"
     return Choice("local", why, [], [])
 
@@ -94,6 +102,15 @@ def _broadcast(plan: JoinPlan, sizes: dict[Name, int], limit: int) -> tuple[Name
         told = f"the {small} side has about {_bytes(sizes[small])}, more than the {_bytes(limit)} that --max-broadcast allows"
         return small, f"{told}; --strategy sort_merge needs no side to be small"
     return small, ""
+
+
+def _in_buckets(sources: Sources) -> str:
+    """What it costs to join bucket by bucket."""
+    sizes = [
+        sum(file.size or 0 for file in both) for both in zip(*(sources[name].files for name in NAMES), strict=False)
+    ]
+    number = buckets(sources)
+    return f"reads about {_bytes(sum(sizes))} in {number} tasks, the largest {_bytes(max(sizes, default=0))}; nothing is shuffled or sorted"
 
 
 def _piled(plan: JoinPlan, found: Sample, reducers: int) -> bool:

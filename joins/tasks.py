@@ -1,5 +1,6 @@
 """What runs inside the tasks of joins on nodes: python -m joins.tasks KIND TASK.json, lines on stdin and stdout.
 
+partitioned a bucket of each side, which it fetches ─ merged ─> records, or states of what is aggregated
 broadcast   lines of the large side, and files of the small one ─ l, r ─ joined ─> records, or states of what is aggregated
 map         lines of one side, or of a file on both ─ l, r ─ tagged ─> lines by key and side
 merge       those, sorted ─ runs of whole keys ─ joined ─> records, or states of what is aggregated
@@ -12,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
 from urllib.parse import urlsplit
 
 from jobs import stages as aggregates
@@ -26,8 +26,10 @@ from jobs.text.arrow import BlockStream
 from jobs.text.sources import Reading
 from joins import shuffle, stages
 from joins.database import open_join
+from joins.fetch import Remote, Shipped, fetched
 from joins.merge import Merge
-from joins.plan import JoinPlan, Name, other
+from joins.ordered import merged
+from joins.plan import NAMES, JoinPlan, Name, other
 from joins.runs import runs
 from joins.salting import Hot, open_salted, salted
 
@@ -40,6 +42,7 @@ class Task:
 
     first: the side whose lines come first, or that is shipped.  sides: those that a file is on, by its path.
     shipped: files in a task's folder, and their names in messages.  hot: keys that are salted, None where none are.
+    buckets: the left side's file and the right one's, of each.
     """
 
     plan: JoinPlan
@@ -47,6 +50,7 @@ class Task:
     sides: Mapping[str, list[Name]]
     shipped: Sequence[tuple[str, str]] = ()
     hot: Sequence[Hot] | None = None
+    buckets: Sequence[Sequence[Remote]] = ()
 
     def to_json(self) -> str:
         hot = None if self.hot is None else [asdict(key) for key in self.hot]
@@ -58,6 +62,7 @@ class Task:
         value = json.loads(text)
         value["plan"] = JoinPlan.from_json(json.dumps(value["plan"]))
         value["hot"] = None if value["hot"] is None else [Hot(**key) for key in value["hot"]]
+        value["buckets"] = [[Remote(*file) for file in bucket] for bucket in value["buckets"]]
         return cls(**value)
 
     @property
@@ -95,16 +100,6 @@ def map(task: Task, streams: Streams, memory: int, file: str) -> None:
             run.write(connection, shuffle.tagged(task.merged, name, shuffle.tags(task.first)[name]), streams)
 
 
-class Shipped(NamedTuple):
-    """A file in the task's folder."""
-
-    path: str
-    name: str
-
-    def open(self) -> IO[bytes]:
-        return open(self.path, "rb", buffering=0)
-
-
 def broadcast(task: Task, streams: Streams, memory: int) -> None:
     """Writes what the lines of the large side join to with the small one, which is in a table."""
     plan, small = task.plan, task.first
@@ -124,6 +119,23 @@ def broadcast(task: Task, streams: Streams, memory: int) -> None:
             run.write(connection, aggregates.shuffled(state_types(connection)), streams)
         else:
             run.write(connection, stages.unordered(plan, [column["name"] for column in columns]), streams)
+
+
+def partitioned(task: Task, streams: Streams, memory: int, number: int) -> None:
+    """Writes what bucket `number` of both sides joins to."""
+    if (lines := streams.source.read().count(b"\n")) != 1:
+        raise FaninError(f"task {number} got {lines} lines of the list of buckets, where one was to be")
+    plan = task.plan
+    readings = {name: Reading(plan.max_line, plan.strict, shape=plan.sides[name].input) for name in NAMES}
+    with (
+        run.task(readings["left"], memory, readings["right"]) as (connection, _),
+        fetched(task.buckets[number]) as (left, right),
+    ):
+        files: dict[Name, list[Shipped]] = {"left": [left], "right": [right]}
+        merging, _ = merged(
+            connection, plan, task.first, readings, files, lambda sql: run.write(connection, sql, streams)
+        )
+        merging.end()
 
 
 def merge(task: Task, streams: Streams, memory: int) -> None:
@@ -153,6 +165,9 @@ def main(kind: str, file: str) -> None:
     task, ends = Task.from_json(Path(file).read_text()), streams(os.environ)
     if kind == "map":
         map(task, ends, budget("map"), os.environ.get("mapreduce_map_input_file", ""))  # noqa: SIM112
+        return
+    if kind == "partitioned":
+        partitioned(task, ends, budget("map"), int(os.environ["mapreduce_task_partition"]))  # noqa: SIM112
         return
     kinds: dict[str, Callable[[Task, Streams, int], None]] = {
         "broadcast": broadcast,

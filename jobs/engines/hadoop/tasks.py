@@ -98,16 +98,17 @@ class TasksRunner(HadoopRunner):
         return dict(super().counters()[-1].get("fanin", {}))
 
     def _check_parts(self, output: Output) -> None:
-        """Compares the parts with what Hadoop says that the reducers wrote."""
+        """Compares the parts with what Hadoop says that the last tasks wrote."""
         names = [part_name(number) for number in range(self._settings.parts)]
         if sorted(file.name for file in output.files) != names:
             raise FaninError(f"{output.path}: Hadoop did not write exactly {names[0]} to {names[-1]}")
         self._check_records(output.path, output.records)
 
     def _check_records(self, path: str, found: int) -> None:
-        written = self._hadoops("Reduce output records")
+        tasks = "reduce" if "reducer" in self._steps[-1] else "map"
+        written = self._hadoops(f"{tasks.capitalize()} output records")
         if written != found:
-            raise FaninError(f"{path}: holds {found} records, where the reducers wrote {written}")
+            raise FaninError(f"{path}: holds {found} records, where the {tasks} tasks wrote {written}")
 
     def _hadoops(self, counter: str, step: int = -1) -> int:
         """What Hadoop has counted in a step, by default the last."""
