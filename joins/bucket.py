@@ -2,7 +2,7 @@
 
     fanin bucket events.tsv --on user_id --buckets 64 -o bucketed
 
-    files ── blocks ──> DuckDB: l, records ──> a part file a bucket ── manifest ── publish
+    files ── blocks ──> DuckDB: l, records ──> a part file a bucket ── manifest ── publish        (joins.bucket_runner: on Hadoop)
 
 A row goes where Hadoop's hash of its encoded key sends it, as a reducer's would; one with a null key goes where its text
 does, so that an outer join finds it. The key columns come first, then all others, with their names. What proves it to the
@@ -11,8 +11,7 @@ sorts, within its budget, then spilled to disk.
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,56 +26,15 @@ from jobs.engines.runner import LocalRunner
 from jobs.errors import UsageError
 from jobs.planned import PlannedJob, at_least
 from jobs.spill import Spill
-from jobs.sql import identifier
 from jobs.storage.base import writing_failed
 from jobs.storage.inputs import Inputs, resolve
-from jobs.storage.output import Output
+from jobs.storage.output import Describe, Output
 from jobs.text.arrow import StreamFailed
-from jobs.text.partition import FIELDS, part
-from jobs.text.records import NEWLINE, encoded, joined
 from jobs.text.sources import Reading
 from joins import one_input
 from joins.bucketed import FUNCTION
-from joins.plan import Side
-
-
-@dataclass(frozen=True)
-class BucketPlan:
-    """The rows of a side, in so many buckets.  job: the declaring class, as `module:Class`."""
-
-    job: str
-    side: Side
-    buckets: int
-    max_line: int
-    strict: bool
-
-    @property
-    def columns(self) -> list[Mapping[str, str]]:
-        """Name and type of a record's columns, the keys first."""
-        keys, types = self.side.keys, {name: self.side.type(name) for name in self.side.columns}
-        return [{"name": name, "type": types[name]} for name in dict.fromkeys([*keys, *types])]
-
-    def records(self) -> str:
-        """SQL of `part` and `record`, in order, of the rows of `l`.
-
-        That of records is that of their keys: behind a key stands a tab, or a newline if there is no more, and in none.
-        """
-        names = [column["name"] for column in self.columns]
-        key = joined([encoded(identifier(name)) for name in names[: len(self.side.keys)]])
-        others = [encoded(identifier(name)) for name in names[len(self.side.keys) :]]
-        keyed = ", ".join([f'{key} AS "bucket key"', *(f'{sql} AS "{number}"' for number, sql in enumerate(others))])
-        line = joined(['"bucket key"', *(f'"{number}"' for number, _ in enumerate(others))])
-        bucket = part('"bucket key"', self.buckets, FIELDS)
-        return (
-            f"SELECT ({bucket})::INTEGER AS part, {line} || {NEWLINE} AS record\n"
-            f"FROM (SELECT {keyed} FROM l)\nORDER BY part, record"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """This plan as JSON values."""
-        side = {"input": self.side.input.to_json(), "keys": list(self.side.keys), "where": self.side.where}
-        limits = {"max_line": self.max_line, "strict": self.strict}
-        return {"job": self.job, "side": side, "buckets": self.buckets, **limits}
+from joins.bucketing import BucketPlan
+from joins.database import open_side
 
 
 def run(plan: BucketPlan, inputs: Inputs, path: str, settings: Settings) -> Counter[str]:
@@ -89,15 +47,12 @@ def run(plan: BucketPlan, inputs: Inputs, path: str, settings: Settings) -> Coun
     try:
         with Output(path, settings.overwrite) as output:
             with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
-                one_input.open_side(connection, plan.side, partial(reading.texts, inputs.files))
+                open_side(connection, plan.side, partial(reading.texts, inputs.files))
                 result = connection.sql(plan.records())
                 local.write_parts(result, output.part, plan.buckets, progress)
             counters = reading.counters + Counter(records=output.records, spilled=spill.most)
-            keys = list(plan.side.keys)
-            output.publish(partial(
-                manifest, Made(plan.job, plan.to_dict(), inputs, settings.arguments, counters), columns=plan.columns,
-                order=keys, partitioner={"function": FUNCTION, "columns": keys, "buckets": plan.buckets},
-            ))  # fmt: skip
+            made = Made(plan.job, plan.to_dict(), inputs, settings.arguments, counters)
+            output.publish(described(plan, made))
     except (duckdb.Error, StreamFailed) as error:
         raise explain_failure(error, reading) from error
     except OSError as error:
@@ -105,6 +60,13 @@ def run(plan: BucketPlan, inputs: Inputs, path: str, settings: Settings) -> Coun
     finally:
         progress.end()
     return counters
+
+
+def described(plan: BucketPlan, made: Made) -> Describe:
+    """What the manifest is to say, on every engine."""
+    keys = list(plan.side.keys)
+    by = {"function": FUNCTION, "columns": keys, "buckets": plan.buckets}
+    return partial(manifest, made, columns=plan.columns, order=keys, partitioner=by)
 
 
 class Bucket(PlannedJob):
@@ -129,13 +91,19 @@ class Bucket(PlannedJob):
     def make_runner(self) -> Any:
         """mrjob's way to drive a job from a program; see jobs.engines.runner."""
         engine, o = self.options.runner or "local", self.options
-        if engine not in ("local", "inline"):
-            raise UsageError(f"-r {engine}: no such engine for buckets; there is: local (also called inline)")
+        if engine not in ("local", "inline", "hadoop"):
+            raise UsageError(
+                f"-r {engine}: no such engine for buckets; there are: local (also called inline) and hadoop"
+            )
         settings = self._settings()
         if settings.parts != 1:
             raise UsageError("--parts: there is a part file for each bucket; give --buckets")
         inputs = resolve(o.args or ["-"])
         plan = self.plan(inputs)
+        if engine == "hadoop":
+            from joins.bucket_runner import BucketRunner  # brings what no other engine needs
+
+            return BucketRunner(plan, inputs, settings, **self._hadoop_options())
         return LocalRunner(lambda path: run(plan, inputs, path, replace(settings, parts=plan.buckets)), o.output_dir)
 
 

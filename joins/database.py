@@ -11,7 +11,7 @@ from jobs.sql import identifier
 from jobs.stages import check as check_aggregate
 from jobs.text.arrow import BlockStream
 from joins import stages
-from joins.plan import NAMES, JoinPlan, Name
+from joins.plan import NAMES, JoinPlan, Name, Side
 
 Texts = Mapping[Name, Callable[[], Iterable[str]]]
 
@@ -48,6 +48,14 @@ def open_join(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"two columns of the output are called {twice[0]!r}; name one of them with AS")
     return plan, columns
+
+
+def open_side(connection: duckdb.DuckDBPyConnection, side: Side, texts: Callable[[], Iterable[str]]) -> None:
+    """Makes the view `l` of a side over `texts`; UsageError, before any is read, where its condition is wrong."""
+    connection.register("l blocks", BlockStream(texts))
+    sql = stages.side(side, identifier("l blocks"))
+    checked(connection, sql, f"--where {side.where!r}", scans=1)
+    connection.execute(f"CREATE VIEW l AS {sql}")
 
 
 def wanted(connection: duckdb.DuckDBPyConnection, plan: JoinPlan) -> dict[Name, frozenset[str]]:

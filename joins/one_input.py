@@ -1,19 +1,14 @@
-"""The one input of a tool that prepares a join: its options, the side that they tell of, and its view."""
+"""The one input of a tool that prepares a join: its options, and the side that they tell of."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
-
-import duckdb
 
 from jobs.database import Limits, database
 from jobs.engines.local import heads
 from jobs.errors import UsageError
-from jobs.sql import identifier
 from jobs.storage.inputs import Inputs
-from jobs.text.arrow import BlockStream
 from jobs.text.sources import Reading
-from joins import stages
-from joins.database import checked
+from joins.database import open_side
 from joins.plan import Side
 from joins.sides import Layout, bound, keys_of
 
@@ -48,11 +43,3 @@ def side(options: Any, inputs: Inputs, reading: Reading) -> Side:
     with database(Limits(256_000_000, 1)) as connection:
         open_side(connection, found, list)
     return found
-
-
-def open_side(connection: duckdb.DuckDBPyConnection, side: Side, texts: Callable[[], Iterable[str]]) -> None:
-    """Makes the view `l` of a side over `texts`; UsageError, before any is read, where its condition is wrong."""
-    connection.register("l blocks", BlockStream(texts))
-    sql = stages.side(side, identifier("l blocks"))
-    checked(connection, sql, f"--where {side.where!r}", scans=1)
-    connection.execute(f"CREATE VIEW l AS {sql}")

@@ -26,7 +26,7 @@ class Run(NamedTuple):
 
 def runs(read: Callable[[int], bytes], keys: int, size: int = RUN) -> Iterator[Run]:
     """The runs of lines that are sorted by their first `keys` columns; each has about `size` bytes."""
-    lines = _lines(read, size)
+    lines = whole_lines(read, size)
     waiting = b""
     for chunk in lines:
         data = waiting + chunk
@@ -130,7 +130,7 @@ def _end(data: bytes, key: bytes, of_it: bool) -> int:
     return low
 
 
-def _lines(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
+def whole_lines(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
     """All that `read` gives, cut at line ends."""
     rest = b""
     while chunk := read(size):

@@ -9,11 +9,18 @@ from tests.joins.engines import ENGINES
 from tests.joins.oracle import Files
 
 MATRIX = [
-    pytest.param(engine, name, how, parts, id=f"{engine}-{name}-{how}-{parts}")
+    pytest.param(
+        engine,
+        name,
+        how,
+        parts,
+        id=f"{engine}-{name}-{how}-{parts}",
+        marks=[] if engine == "local" or name == "everything" else pytest.mark.slow,
+    )
     for engine in ENGINES
     for name, case in CASES.items()
     for how in case.hows
-    for parts in ((1, 7) if name == "everything" else (7,))
+    for parts in ((1, 7) if name == "everything" else (7,) if engine == "local" else (2,))
 ]
 
 
