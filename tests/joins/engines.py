@@ -39,7 +39,7 @@ def in_buckets(options: list[str], left: str, right: str, parts: int, out: str) 
     for name, path in zip(NAMES, (left, right), strict=True):
         side, layout = plan.sides[name], job.layout(name)
         keys = ",".join(side.keys)
-        places[name] = f"{out}/by {keys} {name if left != right else 'both'}"
+        places[name] = f"{out}/by {' '.join(side.keys)} {name if left != right else 'both'}"
         told = [path, "--on", keys, "--buckets", str(parts), "--format", layout.format, "--columns", layout.columns]
         told += ["--output-dir", places[name], "--quiet", *["--header"] * layout.header]
         if name == "left" or places["left"] != places["right"]:
