@@ -30,15 +30,18 @@ def difference(plan: JoinPlan, sources: Mapping[Name, Inputs], parts: int | None
 
     parts: the number of part files that is asked for, None if any will do.
     """
-    keys = {name: ",".join(plan.sides[name].keys) for name in NAMES}
     for name in NAMES:
-        if what := _wrong(name, plan.sides[name], sources[name]):
-            return f"{what}; `fanin bucket INPUT --on {keys[name]} --buckets N` makes it so"
+        side = plan.sides[name]
+        if what := _unlike(name, side, sources[name]):
+            return f"{what}; `fanin bucket INPUT --on {','.join(side.keys)} --buckets N` makes it so"
+        if what := _misread(name, side, sources[name]):
+            return what
     left, right = (len(sources[name].files) for name in NAMES)
     if left != right:
+        keys = ",".join(plan.right.keys)
         return (
             f"the left side has {left} buckets, and the right one {right}; make them alike, with"
-            f" `fanin bucket INPUT --on {keys['right']} --buckets {left}`"
+            f" `fanin bucket INPUT --on {keys} --buckets {left}`"
         )
     types = {name: _types(sources[name]) for name in NAMES}
     for one, other in zip(plan.left.keys, plan.right.keys, strict=True):
@@ -52,7 +55,7 @@ def difference(plan: JoinPlan, sources: Mapping[Name, Inputs], parts: int | None
     return ""
 
 
-def _wrong(name: Name, side: Side, inputs: Inputs) -> str:
+def _unlike(name: Name, side: Side, inputs: Inputs) -> str:
     """What keeps a side from being one directory of buckets of its keys, in order."""
     if len(inputs.manifests) != 1 or not all(file.listed for file in inputs.files):
         return f"the {name} side is not one output directory of fanin bucket"
@@ -64,16 +67,22 @@ def _wrong(name: Name, side: Side, inputs: Inputs) -> str:
         return f"the {name} side is bucketed by {_list(by.get('columns'))}, and the join is on {_list(keys)}"
     if manifest.order != keys:
         return f"the {name} side's buckets are in order of {_list(manifest.order)}, not of {_list(keys)}"
-    if by.get("buckets") != len(manifest.files) or [file.part for file in manifest.files] != list(range(len(inputs.files))):  # fmt: skip
-        return f"the {name} side has {len(inputs.files)} files, which are not its {by.get('buckets')} buckets in turn"
+    numbers = [file.part for file in manifest.files]
+    if by.get("buckets") != len(numbers) or numbers != list(range(len(numbers))):
+        return f"the {name} side has {len(numbers)} files, which are not its {by.get('buckets')} buckets in turn"
+    return ""
+
+
+def _misread(name: Name, side: Side, inputs: Inputs) -> str:
+    """What reads other keys out of a side's buckets than those by which it was divided."""
     if not isinstance(side.input, Tsv) or side.input.null != Tsv.null:
-        return f"the {name} side's buckets are tsv with \\N for null, and options say to read it as something else"
-    for key in keys:
-        read, was = side.type(key), _types(inputs).get(key)
-        if read not in ("VARCHAR", was) or (read == "TIMESTAMP" and side.input.zone != "UTC"):
-            return (
-                f"the {name} side's {key!r} was bucketed as {was}, and is to be read as {read} of {side.input.zone}"
-            )
+        return f"the {name} side's buckets are tsv, with \\N for null; leave --format and --null out"
+    for key in side.keys:
+        was, read = _types(inputs).get(key), side.type(key)
+        if read not in ("VARCHAR", was):
+            return f"the {name} side's {key!r} was bucketed as {was}, and is to be read as {read}; leave out its type"
+        if read == "TIMESTAMP" and side.input.zone != "UTC":
+            return f"the {name} side's {key!r} was bucketed as times of UTC; leave --time-zone out"
     return ""
 
 

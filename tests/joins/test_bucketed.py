@@ -68,10 +68,10 @@ REFUSED: list[tuple[str, str, list[str], str]] = [
     ("selected", "users", [], "the left side is not bucketed: its manifest says that its partitioner is none"),
     ("integers", "texts", [], "the left side's 'id' was bucketed as HUGEINT, and the right one's 'id' as VARCHAR; declare them alike"),
     ("texts", "texts", ["--left-columns", "id:integer, n", "--right-columns", "id:integer, n"],
-     "the left side's 'id' was bucketed as VARCHAR, and is to be read as HUGEINT"),
+     "the left side's 'id' was bucketed as VARCHAR, and is to be read as HUGEINT; leave out its type"),
     ("times", "times", ["--left-columns", "id:time, n", "--right-columns", "id:time, n", "--time-zone", "Europe/Paris"],
-     "'id' was bucketed as TIMESTAMP, and is to be read as TIMESTAMP of Europe/Paris"),
-    ("events", "users", ["--null", "u3"], "the left side's buckets are tsv with .N for null, and options say"),
+     "'id' was bucketed as times of UTC; leave --time-zone out"),
+    ("events", "users", ["--null", "u3"], "the left side's buckets are tsv, with .N for null; leave --format and --null out"),
     ("events", "users", ["--parts", "3"], "--parts 3: there is a part file for each of the 4 buckets; leave it out"),
     ("events", "users", ["-D", "mapreduce.job.reduces=1"], "--parts 1: there is a part file for each of the 4 buckets"),
 ]  # fmt: skip
