@@ -73,7 +73,6 @@ def on(*options: str, left: str = "l.tsv", right: str = "r.tsv", keys: str = "id
     (on(right="nowhere.tsv"), "nowhere.tsv: no such file"),
     (["l.tsv", "--on", "id"], "give two inputs, LEFT RIGHT"),
     (["l.tsv", "r.tsv"], "give --on"),
-    (on("--max-rows", "0"), r"1 rows would match, more than --max-rows 0; most of them have the key '1' \(1 x 1\)"),
     (on("--select", "max(age)"), "--select 'max.age.': not row-wise: an aggregate"),
     (on("--select", "row_number() OVER (ORDER BY age)"), "not row-wise: a window function"),
     (on("--select", "DISTINCT age"), "not row-wise: DISTINCT"),
@@ -108,6 +107,11 @@ def test_refused_before_anything_is_written(arguments: list[str], why: str, fold
 ])  # fmt: skip
 def test_a_line_that_does_not_fit_fails_by_its_place(arguments: list[str], why: str, folder: Path) -> None:
     refused(folder, arguments, 1, why)
+
+
+def test_an_explosion_is_refused_behind_the_reading(folder: Path) -> None:
+    told = r"1 rows would match, more than --max-rows 0; most of them have the key '1' \(1 x 1\)"
+    refused(folder, on("--max-rows", "0"), 1, told)
 
 
 def test_the_command_says_it_in_a_line_and_by_its_exit_code() -> None:
