@@ -153,13 +153,14 @@ def main(kind: str, file: str) -> None:
     task, ends = Task.from_json(Path(file).read_text()), streams(os.environ)
     if kind == "map":
         map(task, ends, budget("map"), os.environ.get("mapreduce_map_input_file", ""))  # noqa: SIM112
-        return
+        return ends.exhaust()
     kinds: dict[str, Callable[[Task, Streams, int], None]] = {
         "broadcast": broadcast,
         "merge": merge,
         "aggregate": aggregate,
     }
     kinds[kind](task, ends, budget("map" if kind == "broadcast" else "reduce"))
+    return ends.exhaust()
 
 
 if __name__ == "__main__":
