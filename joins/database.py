@@ -29,7 +29,7 @@ def open_join(
     plan = plan.with_columns(wanted(connection, plan))
     for name in NAMES:
         where = plan.sides[name].where
-        sql = stages.side(plan.sides[name], identifier(f"{name} blocks"))
+        sql = stages.side(plan.sides[name], identifier(f"{name} blocks"), stages.ALIAS[name])
         checked(connection, sql, f"--{name}-where {where!r}", scans=1)
         connection.execute(f"CREATE OR REPLACE VIEW {stages.ALIAS[name]} AS {sql}")
     rows = stages.joined_rows(plan)

@@ -53,6 +53,6 @@ def side(options: Any, inputs: Inputs, reading: Reading) -> Side:
 def open_side(connection: duckdb.DuckDBPyConnection, side: Side, texts: Callable[[], Iterable[str]]) -> None:
     """Makes the view `l` of a side over `texts`; UsageError, before any is read, where its condition is wrong."""
     connection.register("l blocks", BlockStream(texts))
-    sql = stages.side(side, identifier("l blocks"))
+    sql = stages.side(side, identifier("l blocks"), "l")
     checked(connection, sql, f"--where {side.where!r}", scans=1)
     connection.execute(f"CREATE VIEW l AS {sql}")

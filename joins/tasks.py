@@ -89,7 +89,8 @@ def map(task: Task, streams: Streams, memory: int, file: str) -> None:
         connection.execute(f"CREATE {kept} {BLOCKS} AS SELECT block FROM read")
         for name in names:
             if task.hot is None:
-                connection.execute(f"CREATE VIEW {stages.ALIAS[name]} AS {stages.side(plan.sides[name], BLOCKS)}")
+                side = stages.side(plan.sides[name], BLOCKS, stages.ALIAS[name])
+                connection.execute(f"CREATE VIEW {stages.ALIAS[name]} AS {side}")
             else:
                 open_salted(connection, plan, name, BLOCKS, task.hot, streams.name)
             run.write(connection, shuffle.tagged(task.merged, name, shuffle.tags(task.first)[name]), streams)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.hadoop
 
 PARTS = 3
 ODD = ["escaped keys", "bytes below tab in two keys", "csv", "self join on the same", "select", "where of both", "left where",
-    "nothing but null keys", "keys alone", "left empty", "times", "by number", "nothing of the left"]  # fmt: skip
+    "nothing but null keys", "keys alone", "left empty", "times", "by number", "both wheres by alias", "nothing of the left"]  # fmt: skip
 SHIPPABLE = ("inner", "left", "right", "semi", "anti")
 MATRIX = [
     *(("sort_merge", "everything", how) for how in HOWS),

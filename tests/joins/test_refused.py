@@ -89,6 +89,7 @@ def on(*options: str, left: str = "l.tsv", right: str = "r.tsv", keys: str = "id
     (on("--left-where", "true) UNION ALL SELECT id, url FROM (SELECT 'a' AS id, 'b' AS url) WHERE (true"), "--left-where .*not row-wise"),
     (on("--left-where", "id IN (SELECT id FROM l)"), "--left-where"),
     (on("--left-where", "now() > '2000-01-01'"), "not row-wise: now"),
+    (on("--left-where", "r.age = '30'"), "--left-where .*table \"r\" not found"),
     (on("--right-where", "age + 1"), "--right-where 'age . 1': .*No function matches"),
     (on("--right-where", "true; DROP VIEW l"), "syntax error"),
 ])  # fmt: skip
