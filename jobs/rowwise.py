@@ -62,6 +62,11 @@ def check(
         raise UsageError("not row-wise: it must read lines, or input, exactly once")
 
 
+def parses(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
+    """Whether `sql` is written as a SELECT is, whatever its names mean."""
+    return not _parsed(connection, sql).get("error")
+
+
 def names_used(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str] | None:
     """The last part of every column's name in `sql`, in small letters; None if a star, or nothing known, stands among them."""
     tree = _parsed(connection, sql)

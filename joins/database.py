@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from jobs.errors import UsageError
-from jobs.rowwise import JOINS, check, names_used
+from jobs.rowwise import JOINS, check, names_used, parses
 from jobs.sql import identifier
 from jobs.stages import check as check_aggregate
 from jobs.text.arrow import BlockStream
@@ -34,6 +34,10 @@ def open_join(
         connection.execute(f"CREATE OR REPLACE VIEW {stages.ALIAS[name]} AS {sql}")
     rows = stages.joined_rows(plan)
     checked(connection, rows, _options(plan), scans=2)
+    if plan.select and not parses(connection, f"SELECT 0, {plan.select}"):  # the key will stand before it
+        raise UsageError(
+            f"--select {plan.select!r}: it is a list of columns; leave out what stands before them, as ALL"
+        )
     if plan.aggregate:
         connection.execute(f"CREATE OR REPLACE VIEW joined AS {rows}")
         rows = plan.aggregate.rows
@@ -46,7 +50,8 @@ def open_join(
         check_aggregate(plan.aggregate, {column["name"]: column["type"] for column in columns})
     names = [column["name"].lower() for column in columns]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"two columns of the output are called {twice[0]!r}; name one of them with AS")
+        advice = "name one of them with AS" if plan.select or plan.aggregate else "tell the columns with --select"
+        raise UsageError(f"two columns of the output are called {twice[0]!r}; {advice}")
     return plan, columns
 
 

@@ -45,6 +45,9 @@ def side(options: Any, inputs: Inputs, reading: Reading) -> Side:
     o = options
     layout = Layout(o.format, o.header, o.columns, o.delimiter, o.null, o.time_zone, o.where)
     found = bound(layout, keys, heads(inputs, reading), None)
+    for key in found.keys:
+        if found.keys.count(key) > 1:
+            raise UsageError(f"--on: {key} is there twice; name it once")
     with database(Limits(256_000_000, 1)) as connection:
         open_side(connection, found, list)
     return found

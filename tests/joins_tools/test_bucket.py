@@ -93,6 +93,7 @@ def test_what_does_not_fit_in_memory_is_sorted_on_disk(tmp_path: Path) -> None:
     [
         (["--buckets", "2"], "give --on"),
         (["--on", "a"], "give --buckets"),
+        (["--on", "a,1", "--buckets", "2"], "--on: a is there twice; name it once"),
         (["--on", "a", "--buckets", "0"], "--buckets: 0 is too small"),
         (["--on", "a", "--buckets", "2", "--parts", "3"], "--parts: there is a part file for each bucket"),
         (["--on", "c", "--buckets", "2"], "the input has no column 'c'; it has: a, b\n"),
