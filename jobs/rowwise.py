@@ -33,6 +33,13 @@ CLOCK_WITH_ONE_ARGUMENT = {"age"}
 CLOCK_KEYWORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
 
 
+CATALOG = (
+    "SELECT function_name, list(macro_definition) FILTER (macro_definition IS NOT NULL),"
+    " bool_and(stability <> 'CONSISTENT') FROM duckdb_functions() GROUP BY function_name"
+)
+_catalog: list[tuple[str, list[str] | None, bool]] = []  # the same in all of a process's databases, and slow to read
+
+
 def check(
     connection: duckdb.DuckDBPyConnection, rows: str, scans: int = 1, joins: frozenset[str] = frozenset()
 ) -> None:
@@ -94,13 +101,11 @@ def _select(connection: duckdb.DuckDBPyConnection, rows: str) -> Any:
 
 
 def _check_functions(connection: duckdb.DuckDBPyConnection, tree: Any) -> None:
-    catalog = connection.execute(
-        "SELECT function_name, list(macro_definition) FILTER (macro_definition IS NOT NULL),"
-        " bool_and(stability <> 'CONSISTENT') FROM duckdb_functions() GROUP BY function_name"
-    ).fetchall()
+    if not _catalog:
+        _catalog.extend(connection.execute(CATALOG).fetchall())
     # One that is stable in one of its forms, such as +, depends in others on nothing but the session's time zone.
-    unstable = {name for name, _, in_all_forms in catalog if in_all_forms} - HARMLESS
-    macros: dict[str, list[str]] = {name: bodies for name, bodies, _ in catalog if bodies}
+    unstable = {name for name, _, in_all_forms in _catalog if in_all_forms} - HARMLESS
+    macros = {name: bodies for name, bodies, _ in _catalog if bodies}
     waiting = [(tree, "")]
     while waiting:
         node, within = waiting.pop()
