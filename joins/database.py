@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from jobs.errors import UsageError
+from jobs.errors import UsageError, without_class
 from jobs.rowwise import JOINS, check, names_used, parses
 from jobs.sql import identifier
 from jobs.stages import check as check_aggregate
@@ -90,5 +90,5 @@ def checked(connection: duckdb.DuckDBPyConnection, sql: str, what: str, scans: i
 
 
 def _first(error: Any) -> str:
-    lines = str(error).split("\n\nLINE ")[0].split("\n\tCandidate functions")[0].splitlines()
+    lines = without_class(str(error)).split("\n\nLINE ")[0].split("\n\tCandidate functions")[0].splitlines()
     return " ".join(line.strip() for line in lines if line.strip())
