@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from jobs.database import Limits, database
-from jobs.engines.local import heads
+from jobs.engines.local import heads, refuse_records
 from jobs.errors import UsageError
 from jobs.sql import identifier
 from jobs.storage.inputs import Inputs
@@ -45,6 +45,7 @@ def side(options: Any, inputs: Inputs, reading: Reading) -> Side:
     o = options
     layout = Layout(o.format, o.header, o.columns, o.delimiter, o.null, o.time_zone, o.where)
     found = bound(layout, keys, heads(inputs, reading), None)
+    refuse_records(found.input, inputs)
     for key in found.keys:
         if found.keys.count(key) > 1:
             raise UsageError(f"--on: {key} is there twice; name it once")

@@ -113,6 +113,16 @@ def test_what_cannot_be_is_refused_before_anything_is_read(tmp_path: Path, optio
     assert [path.name for path in tmp_path.iterdir()] == ["in.tsv"]
 
 
+def test_records_of_fanin_are_not_read_as_csv(tmp_path: Path) -> None:
+    (tmp_path / "in.tsv").write_bytes(b"a\tb\n1\t2\n")
+    command.run("bucket", str(tmp_path / "in.tsv"), "--on", "b", "--buckets", "1", "-o", str(tmp_path / "out")).ok()
+    done = command.run("bucket", str(tmp_path / "out"), "--on", "b", "--buckets", "1", "--format", "csv")
+    assert (done.code, "out: fanin wrote it, as tab-separated records; read it with --format tsv" in done.err) == (
+        2,
+        True,
+    )
+
+
 def test_a_ragged_row_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "in.tsv").write_bytes(b"a\tb\n1\t2\n3\n")
     done = command.run("bucket", str(tmp_path / "in.tsv"), "--on", "b", "--buckets", "2", "-o", str(tmp_path / "out"))
