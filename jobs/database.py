@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from jobs import stages
-from jobs.errors import DeclarationError, FaninError, UsageError
+from jobs.errors import DeclarationError, FaninError, UsageError, without_class
 from jobs.plan import Plan
 from jobs.rowwise import check
 from jobs.text.arrow import BlockStream, StreamFailed
@@ -134,7 +134,7 @@ def explain_failure(error: duckdb.Error | StreamFailed, *readings: Reading) -> B
     for reading in readings:
         if reading.error:
             return reading.error
-    text = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", str(error)).strip()
+    text = without_class(str(error))
     if isinstance(error, duckdb.OutOfMemoryException):
         return FaninError(f"not enough memory; raise --memory. DuckDB says: {text}")
     if "No space left on device" in text:
@@ -162,5 +162,5 @@ def _place_of(misfit: str, reading: Reading) -> str:
 def _place(message: str) -> tuple[str, int | None]:
     """DuckDB's message without its class and its excerpt, and the line of the SQL it points at."""
     match = re.search(r"^LINE (\d+):", message, re.MULTILINE)
-    text = re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", message.split("\nLINE ")[0]).strip()
+    text = without_class(message.split("\nLINE ")[0])
     return text, int(match[1]) if match else None

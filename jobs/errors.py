@@ -1,6 +1,7 @@
 """What goes wrong, said to a person: one message, one exit code, no traceback."""
 
 import os
+import re
 import signal
 import sys
 import traceback
@@ -29,6 +30,15 @@ class DeclarationError(UsageError):
     def __init__(self, attribute: str, message: str, line: int | None = None) -> None:
         super().__init__(message)
         self.attribute, self.line = attribute, line
+
+
+def without_class(message: str) -> str:
+    """What DuckDB says, without the class of its error.
+
+    >>> without_class('Binder Error: Referenced column "x" not found')
+    'Referenced column "x" not found'
+    """
+    return re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", message).strip()
 
 
 def exit_code(action: Callable[[], object]) -> int:

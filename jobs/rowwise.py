@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 from jobs.errors import UsageError
+from jobs.sql import literal
 
 JOINS = frozenset({"HASH_JOIN"})
 SCANS = {"PYTHON_ARROW_SCAN", "READ_PARQUET"}  # of blocks, and of an input format's files
@@ -19,14 +20,24 @@ WHY = {
     "PERFECT_HASH_GROUP_BY": "DISTINCT, GROUP BY or an aggregate",
     "RESERVOIR_SAMPLE": "SAMPLE", "STREAMING_SAMPLE": "SAMPLE", "UNION": "UNION (lines are read once)",
     "CTE": "a materialised WITH, or unnest() in FROM; unnest in SELECT instead",
-    "DUMMY_SCAN": "a SELECT without lines", "EMPTY_RESULT": "a condition that is never true",
+    "DUMMY_SCAN": "a SELECT without lines",
 }  # fmt: skip
+
+# They make a join of x IN (many constants), and nothing at all of what a condition that is never true is asked of.
+HIDING = "in_clause, expression_rewriter, filter_pullup, filter_pushdown, statistics_propagation"
 
 # `error` is volatile only lest it be folded away; a job may refuse a line with it.
 HARMLESS = {"error"}
 # Functions of one argument less than their catalogued, stable form that read the clock.
 CLOCK_WITH_ONE_ARGUMENT = {"age"}
 CLOCK_KEYWORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+
+
+CATALOG = (
+    "SELECT function_name, list(macro_definition) FILTER (macro_definition IS NOT NULL),"
+    " bool_and(stability <> 'CONSISTENT') FROM duckdb_functions() GROUP BY function_name"
+)
+_catalog: list[tuple[str, list[str] | None, bool]] = []  # the same in all of a process's databases, and slow to read
 
 
 def check(
@@ -36,14 +47,15 @@ def check(
 
     scans: how often it reads input.  joins: the operators of joins that it may have; JOINS, or none.
 
-    Its functions are looked up by name, as written; its operators are those of the plan that DuckDB would run.
+    Its functions are looked up by name, as written; its operators are those of DuckDB's plan, before what these HIDING
+    optimizers do to it.
     Raises UsageError, or duckdb.Error where the SQL itself is wrong.
     """
     tree = _select(connection, rows)
     if "blocks" in _tables(tree):
         raise UsageError("not row-wise: it reads blocks; lines is all it may read")
     _check_functions(connection, tree)
-    connection.execute("SET disabled_optimizers = 'in_clause'")  # it makes a join of x IN (many constants)
+    connection.execute(f"SET disabled_optimizers = {literal(HIDING)}")
     try:
         plans = connection.execute(f"EXPLAIN (FORMAT json) {rows}").fetchall()
     finally:
@@ -55,6 +67,11 @@ def check(
             raise UsageError(f"not row-wise: {what}; the answer would depend on how the input is split")
     if sum(operator in SCANS for operator in operators) != scans:
         raise UsageError("not row-wise: it must read lines, or input, exactly once")
+
+
+def parses(connection: duckdb.DuckDBPyConnection, sql: str) -> bool:
+    """Whether `sql` is written as a SELECT is, whatever its names mean."""
+    return not _parsed(connection, sql).get("error")
 
 
 def names_used(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str] | None:
@@ -84,13 +101,11 @@ def _select(connection: duckdb.DuckDBPyConnection, rows: str) -> Any:
 
 
 def _check_functions(connection: duckdb.DuckDBPyConnection, tree: Any) -> None:
-    catalog = connection.execute(
-        "SELECT function_name, list(macro_definition) FILTER (macro_definition IS NOT NULL),"
-        " bool_and(stability <> 'CONSISTENT') FROM duckdb_functions() GROUP BY function_name"
-    ).fetchall()
+    if not _catalog:
+        _catalog.extend(connection.execute(CATALOG).fetchall())
     # One that is stable in one of its forms, such as +, depends in others on nothing but the session's time zone.
-    unstable = {name for name, _, in_all_forms in catalog if in_all_forms} - HARMLESS
-    macros: dict[str, list[str]] = {name: bodies for name, bodies, _ in catalog if bodies}
+    unstable = {name for name, _, in_all_forms in _catalog if in_all_forms} - HARMLESS
+    macros = {name: bodies for name, bodies, _ in _catalog if bodies}
     waiting = [(tree, "")]
     while waiting:
         node, within = waiting.pop()

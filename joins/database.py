@@ -5,8 +5,8 @@ from typing import Any
 
 import duckdb
 
-from jobs.errors import UsageError
-from jobs.rowwise import JOINS, check, names_used
+from jobs.errors import UsageError, without_class
+from jobs.rowwise import JOINS, check, names_used, parses
 from jobs.sql import identifier
 from jobs.stages import check as check_aggregate
 from jobs.text.arrow import BlockStream
@@ -29,11 +29,15 @@ def open_join(
     plan = plan.with_columns(wanted(connection, plan))
     for name in NAMES:
         where = plan.sides[name].where
-        sql = stages.side(plan.sides[name], identifier(f"{name} blocks"))
+        sql = stages.side(plan.sides[name], identifier(f"{name} blocks"), stages.ALIAS[name])
         checked(connection, sql, f"--{name}-where {where!r}", scans=1)
         connection.execute(f"CREATE OR REPLACE VIEW {stages.ALIAS[name]} AS {sql}")
     rows = stages.joined_rows(plan)
     checked(connection, rows, _options(plan), scans=2)
+    if plan.select and not parses(connection, f"SELECT 0, {plan.select}"):  # the key will stand before it
+        raise UsageError(
+            f"--select {plan.select!r}: it is a list of columns; leave out what stands before them, as ALL"
+        )
     if plan.aggregate:
         connection.execute(f"CREATE OR REPLACE VIEW joined AS {rows}")
         rows = plan.aggregate.rows
@@ -46,14 +50,15 @@ def open_join(
         check_aggregate(plan.aggregate, {column["name"]: column["type"] for column in columns})
     names = [column["name"].lower() for column in columns]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"two columns of the output are called {twice[0]!r}; name one of them with AS")
+        advice = "name one of them with AS" if plan.select or plan.aggregate else "tell the columns with --select"
+        raise UsageError(f"two columns of the output are called {twice[0]!r}; {advice}")
     return plan, columns
 
 
 def open_side(connection: duckdb.DuckDBPyConnection, side: Side, texts: Callable[[], Iterable[str]]) -> None:
     """Makes the view `l` of a side over `texts`; UsageError, before any is read, where its condition is wrong."""
     connection.register("l blocks", BlockStream(texts))
-    sql = stages.side(side, identifier("l blocks"))
+    sql = stages.side(side, identifier("l blocks"), "l")
     checked(connection, sql, f"--where {side.where!r}", scans=1)
     connection.execute(f"CREATE VIEW l AS {sql}")
 
@@ -93,5 +98,5 @@ def checked(connection: duckdb.DuckDBPyConnection, sql: str, what: str, scans: i
 
 
 def _first(error: Any) -> str:
-    lines = str(error).split("\n\nLINE ")[0].split("\n\tCandidate functions")[0].splitlines()
+    lines = without_class(str(error)).split("\n\nLINE ")[0].split("\n\tCandidate functions")[0].splitlines()
     return " ".join(line.strip() for line in lines if line.strip())

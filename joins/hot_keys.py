@@ -79,7 +79,7 @@ class HotKeys(AggregateJob):
         groups = f"CASE WHEN {known} THEN ['{ALL}', '{KNOWN}', '{KEY}'] ELSE ['{ALL}'] END AS {of}"
         where = f"\nWHERE (\n{self.side.where}\n)" if self.side.where else ""
         told = [f"CASE WHEN {of} = '{KEY}' THEN {key} END AS {key}" for key in keys]
-        found = f"SELECT {', '.join([groups, *keys])} FROM input{where}"
+        found = f"SELECT {', '.join([groups, *keys])} FROM input AS l{where}"
         return f"SELECT {', '.join([of, *told])} FROM (SELECT {', '.join([f'unnest({of}) AS {of}', *keys])} FROM ({found}))"
 
     @property

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jobs.database import parse_size
-from jobs.engines.local import heads
+from jobs.engines.local import heads, refuse_records
 from jobs.engines.runner import LocalRunner
 from jobs.errors import UsageError
 from jobs.measures import Measure
@@ -130,6 +130,8 @@ class JoinJob(PlannedJob):
             name: bound(self.layout(name), keys, heads(sources[name], reading) or known_heads(sources[name]), name)
             for name, keys in zip(NAMES, keys_of(o.on), strict=True)
         }
+        for side in NAMES:
+            refuse_records(sides[side].input, sources[side])
         name = f"{kind.__module__}:{kind.__qualname__}"
         aggregate = None
         if self.group_by or self.measures:
@@ -153,6 +155,7 @@ class JoinJob(PlannedJob):
         if not self.options.explain:
             super().run_job()
             return
+        self._refuse_combinations()
         sources = self.sources()
         choice = self._choice(self.plan(sources), sources)
         told = choice.to_json() if self.options.json else str(choice)
@@ -161,25 +164,38 @@ class JoinJob(PlannedJob):
 
     def _choice(self, plan: JoinPlan, sources: Mapping[Name, Inputs]) -> "Choice":
         """How the engine that `-r` names joins."""
-        from joins.planner import choose, here  # it knows all strategies, which stand on this module
+        from joins.planner import Choice, choose, here  # it knows all strategies, which stand on this module
 
         o = self.options
+        if o.presorted:
+            return Choice(
+                "presorted", "both sides are in order of their keys: they are merged, and nothing is sorted", [], []
+            )
         if o.runner != "hadoop":
             return here(plan, sources, o.strategy, self._parts())
         return choose(plan, sources, o.strategy, self._parts(), parse_size(o.max_broadcast))
 
-    def make_runner(self) -> Any:
-        """mrjob's way to drive a job from a program; see jobs.engines.runner."""
-        engine, o = self.options.runner or "local", self.options
-        most = None if o.max_rows is None else at_least("--max-rows", o.max_rows, 0)
+    def _refuse_combinations(self) -> None:
+        """UsageError for options that do not go together."""
+        o = self.options
         if o.order and o.strategy == "salted":
             raise UsageError(
                 "--order: salted spreads the records of a key over several parts; use --strategy sort_merge"
             )
+        if o.presorted and (o.max_rows is not None or o.runner == "hadoop"):
+            raise UsageError("--presorted: merges as it reads, here; it goes without --max-rows and -r hadoop")
+        if o.max_rows is not None and o.runner == "hadoop":
+            raise UsageError(
+                "--max-rows counts keys with -r local, not on Hadoop; `fanin hot-keys -r hadoop` tells the worst"
+            )
+
+    def make_runner(self) -> Any:
+        """mrjob's way to drive a job from a program; see jobs.engines.runner."""
+        engine, o = self.options.runner or "local", self.options
+        self._refuse_combinations()
+        most = None if o.max_rows is None else at_least("--max-rows", o.max_rows, 0)
         sources = self.sources()
         plan, settings = self.plan(sources), self._settings()
-        if o.presorted and (most is not None or engine == "hadoop"):
-            raise UsageError("--presorted: merges as it reads, here; it goes without --max-rows and -r hadoop")
         if o.presorted:
             from joins import presorted
 
@@ -192,10 +208,6 @@ class JoinJob(PlannedJob):
                 settings = in_buckets(plan, sources, settings)
             return LocalRunner(lambda path: local.run(plan, sources, path, settings, most), o.output_dir)
         if engine == "hadoop":
-            if most is not None:
-                raise UsageError(
-                    "--max-rows counts keys with -r local, not on Hadoop; `fanin hot-keys -r hadoop` tells the worst"
-                )
             choice = self._choice(plan, sources)
             runner = runner_of(choice.strategy)
             return runner(plan, sources, settings, choice.hot, **self._hadoop_options())

@@ -17,7 +17,7 @@ from jobs.engines import local
 from jobs.engines.describe import Made, manifest
 from jobs.engines.local import Settings, limits_of
 from jobs.engines.progress import Progress
-from jobs.errors import UsageError
+from jobs.errors import FaninError, UsageError
 from jobs.plan import Plan
 from jobs.spill import Spill
 from jobs.storage.base import writing_failed
@@ -97,7 +97,7 @@ def parted_by(plan: JoinPlan, parts: int) -> dict[str, object]:
 
 
 def refuse_explosion(connection: duckdb.DuckDBPyConnection, plan: JoinPlan, most: int) -> None:
-    """Counts the keys of both sides; UsageError, naming the worst, if more rows than `most` would match."""
+    """Counts the keys of both sides; FaninError, naming the worst, if more rows than `most` would match."""
     counts = ", ".join(
         f"(SELECT {stages.key_text(plan, name)} AS key, count(*)::HUGEINT AS n FROM {alias}"
         f" WHERE {stages.known(plan, name)} GROUP BY ALL) AS {alias}_counts"
@@ -112,7 +112,7 @@ def refuse_explosion(connection: duckdb.DuckDBPyConnection, plan: JoinPlan, most
     connection.execute("DROP TABLE matches")
     if total > most:
         told = ", ".join(f"{key!r} ({left} x {right})" for key, left, right in worst)
-        raise UsageError(f"{total} rows would match, more than --max-rows {most}; most of them have the key {told}")
+        raise FaninError(f"{total} rows would match, more than --max-rows {most}; most of them have the key {told}")
 
 
 def _write(

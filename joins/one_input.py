@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.database import Limits, database
-from jobs.engines.local import heads
+from jobs.engines.local import heads, refuse_records
 from jobs.errors import UsageError
 from jobs.storage.inputs import Inputs
 from jobs.text.sources import Reading
@@ -40,6 +40,10 @@ def side(options: Any, inputs: Inputs, reading: Reading) -> Side:
     o = options
     layout = Layout(o.format, o.header, o.columns, o.delimiter, o.null, o.time_zone, o.where)
     found = bound(layout, keys, heads(inputs, reading), None)
+    refuse_records(found.input, inputs)
+    for key in found.keys:
+        if found.keys.count(key) > 1:
+            raise UsageError(f"--on: {key} is there twice; name it once")
     with database(Limits(256_000_000, 1)) as connection:
         open_side(connection, found, list)
     return found

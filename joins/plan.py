@@ -69,7 +69,10 @@ class JoinPlan:
     def __post_init__(self) -> None:
         if self.how not in HOWS:
             raise UsageError(f"--how {self.how}: there are {', '.join(HOWS)}")
-        for left, right in zip(self.left.keys, self.right.keys, strict=True):
+        pairs = list(zip(self.left.keys, self.right.keys, strict=True))
+        for left, right in pairs:
+            if pairs.count((left, right)) > 1:
+                raise UsageError(f"--on: {left if left == right else f'{left}={right}'} is there twice; name it once")
             types = self.left.type(left), self.right.type(right)
             if types[0] != types[1]:
                 raise UsageError(

@@ -118,7 +118,7 @@ def open_salted(
     connection.execute(
         f"CREATE TEMP TABLE {identifier(own)} AS SELECT {alias}.*, {stages.key_text(plan, name)} AS {KEY},"
         f" ({stages.known(plan, name)}) AS {KNOWN}, row_number() OVER () AS {NUMBER}"
-        f" FROM ({stages.side(plan.sides[name], blocks)}) AS {alias}"
+        f" FROM ({stages.side(plan.sides[name], blocks, alias)}) AS {alias}"
     )
     parts = [*_rows(plan, name, identifier(own), crc32(split.encode())), *_markers(plan, name, identifier(own))]
     connection.execute(f"CREATE VIEW {alias} AS {' UNION ALL '.join(parts)}")

@@ -43,8 +43,8 @@ def sample(plan: JoinPlan, sources: Sources) -> Sample:
         reading = Reading(plan.max_line, plan.strict, shape=plan.sides[name].input)
         with database(Limits(512_000_000, 2)) as connection:
             connection.register("some blocks", BlockStream(lambda: _some(reading, chosen)))  # noqa: B023  (read at once)
-            side = stages.side(plan.sides[name], identifier("some blocks"))
             view, known = stages.ALIAS[name], stages.known(plan, name)
+            side = stages.side(plan.sides[name], identifier("some blocks"), view)
             connection.execute(f"CREATE VIEW {view} AS {side}")
             connection.execute(
                 f"CREATE TEMP TABLE counted AS SELECT {stages.key_text(plan, name)} AS key, ({known}) AS known,"

@@ -23,11 +23,11 @@ JOIN = {"inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FU
 ALIAS: Mapping[Name, str] = {"left": "l", "right": "r"}
 
 
-def side(side: Side, blocks: str) -> str:
-    """The rows of a side, out of a table of blocks."""
+def side(side: Side, blocks: str, alias: str) -> str:
+    """The rows of a side, out of a table of blocks.  alias: what its condition may call it."""
     rows = f"SELECT * EXCLUDE ({MISFIT}) FROM ({side.input.view('fail')})"
     where = f" WHERE (\n{side.where}\n)" if side.where else ""
-    return f"WITH lines AS ({stages.lines(blocks)})\nSELECT * FROM ({rows}){where}"
+    return f"WITH lines AS ({stages.lines(blocks)})\nSELECT * FROM ({rows}) AS {alias}{where}"
 
 
 def key(plan: JoinPlan, name: Name, number: int) -> str:

@@ -94,7 +94,8 @@ def map(task: Task, streams: Streams, memory: int, file: str) -> None:
         connection.execute(f"CREATE {kept} {BLOCKS} AS SELECT block FROM read")
         for name in names:
             if task.hot is None:
-                connection.execute(f"CREATE VIEW {stages.ALIAS[name]} AS {stages.side(plan.sides[name], BLOCKS)}")
+                side = stages.side(plan.sides[name], BLOCKS, stages.ALIAS[name])
+                connection.execute(f"CREATE VIEW {stages.ALIAS[name]} AS {side}")
             else:
                 open_salted(connection, plan, name, BLOCKS, task.hot, streams.name)
             run.write(connection, shuffle.tagged(task.merged, name, shuffle.tags(task.first)[name]), streams)
@@ -165,16 +166,16 @@ def main(kind: str, file: str) -> None:
     task, ends = Task.from_json(Path(file).read_text()), streams(os.environ)
     if kind == "map":
         map(task, ends, budget("map"), os.environ.get("mapreduce_map_input_file", ""))  # noqa: SIM112
-        return
+        return ends.exhaust()
     if kind == "partitioned":
-        partitioned(task, ends, budget("map"), int(os.environ["mapreduce_task_partition"]))  # noqa: SIM112
-        return
+        return partitioned(task, ends, budget("map"), int(os.environ["mapreduce_task_partition"]))  # noqa: SIM112
     kinds: dict[str, Callable[[Task, Streams, int], None]] = {
         "broadcast": broadcast,
         "merge": merge,
         "aggregate": aggregate,
     }
     kinds[kind](task, ends, budget("map" if kind == "broadcast" else "reduce"))
+    return ends.exhaust()
 
 
 if __name__ == "__main__":

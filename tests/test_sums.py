@@ -17,6 +17,19 @@ def test_totals_by_key_and_of_all() -> None:
     assert command.run("run", "sums", "-", "--value", "2", input=b"").ok().out == b"\\N\n"
 
 
+@pytest.mark.parametrize("options", [
+    ["--format", "csv"], ["--format", "csv", "--delimiter", "\t"], ["--format", "jsonl"], ["--format", "parquet"],
+    ["--format", "csv", "--header"],
+])  # fmt: skip
+def test_records_of_fanin_are_read_as_such_or_refused(options: list[str], tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    command.run("run", "word_count", "-", "-o", out, input=b'a,\\ "b"\n').ok()
+    done = command.run("run", "sums", out, "--key", "1", "--value", "2", *options)
+    assert (done.code, done.out) == (2, b"")
+    assert f"{out}: fanin wrote it, as tab-separated records; read it with --format tsv, not as" in done.err
+    assert command.run("run", "sums", out, "--value", "2").ok().out == b"2\n"
+
+
 def test_several_columns_and_scales() -> None:
     lines = b"a\\tb\tx\t0.10\t1\na\\tb\tx\t0.2\t-1\n"
     columns = ["--key", "2", "--key", "1", "--value", "3", "--value", "4", "--scale", "2"]

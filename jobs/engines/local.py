@@ -27,6 +27,7 @@ from jobs.database import (
 )
 from jobs.engines.describe import describe
 from jobs.engines.progress import Progress
+from jobs.errors import UsageError
 from jobs.plan import Plan
 from jobs.spill import Spill
 from jobs.storage.base import writing_failed
@@ -35,7 +36,7 @@ from jobs.storage.local import STDIN, Local
 from jobs.storage.manifest import NO_PARTIALS, Partials
 from jobs.storage.output import Output, PartWriter
 from jobs.text.arrow import Streamable, StreamFailed, records
-from jobs.text.formats import Head, Parquet
+from jobs.text.formats import Format, Head, Parquet, Tsv
 from jobs.text.sources import Reading, peeked
 
 
@@ -94,9 +95,21 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
 
 def bound(plan: Plan, inputs: Inputs) -> Plan:
     """`plan` with an input format that knows the header of its files; UsageError if it does not fit, or they differ."""
-    if plan.input is None or not plan.input.unbound:
+    if plan.input is None:
+        return plan
+    refuse_records(plan.input, inputs)
+    if not plan.input.unbound:
         return plan
     return replace(plan, input=plan.input.bind(heads(inputs, Reading(plan.max_line, plan.strict))))
+
+
+def refuse_records(format: Format, inputs: Inputs) -> None:
+    """UsageError, naming it, for an output of fanin whose records the format would misread: what is escaped in them, at least."""
+    for path, manifest in inputs.manifests.items():
+        if manifest.encoding == "copy-text" and not isinstance(format, Tsv):
+            raise UsageError(
+                f"{path}: fanin wrote it, as tab-separated records; read it with --format tsv, not as {format.kind}"
+            )
 
 
 def heads(inputs: Inputs, reading: Reading) -> list[Head]:

@@ -12,7 +12,9 @@ from jobs.tasks.container import budget, streams
 
 def main(kind: str, file: str) -> None:
     plan = Plan.from_json(Path(file).read_text())
-    {"map": run.map, "reduce": run.reduce}[kind](plan, streams(os.environ), budget(kind))
+    ends = streams(os.environ)
+    {"map": run.map, "reduce": run.reduce}[kind](plan, ends, budget(kind))
+    ends.exhaust()
 
 
 if __name__ == "__main__":

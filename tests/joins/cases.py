@@ -142,5 +142,12 @@ CASES: dict[str, Case] = {
         [*ON_ID, "--left-where", "id = '2'", "--right-where", "id <> '1' OR age IS NULL"], EVENTS, USERS,
         left_where=lambda row: row[0] == "2", right_where=lambda row: row[0] not in (None, "1") or row[1] is None,
     ),
+    "both wheres by alias": Case(
+        [*ON_ID, "--left-where", "l.id = '2' AND url > ''", "--right-where", "r.id <> '1' OR r.age IS NULL"], EVENTS, USERS,
+        left_where=lambda row: row[0] == "2", right_where=lambda row: row[0] not in (None, "1") or row[1] is None,
+    ),
+    "never true": Case([*ON_ID, "--where", "1 = 0"], EVENTS, USERS, where=lambda x, y: False),
+    "nothing of the left": Case([*ON_ID, "--left-where", "false"], EVENTS, USERS, left_where=lambda row: False),
+    "nothing of the right": Case([*ON_ID, "--right-where", "id = '1' AND id = '2'"], EVENTS, USERS, right_where=lambda row: False),
     "the same names": Case(ON_ID, table("id x", "1 a", "2 b"), table("x id", "c 1", "d 3"), on=((0, 1),)),
 }  # fmt: skip

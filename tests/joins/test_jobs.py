@@ -115,6 +115,10 @@ def test_outputs_are_joined_by_their_columns_names(tmp_path: Path) -> None:
         join("none", "l.tsv", "--on", "id", "--how", "right", "--select", "r.id, l.y").out
         == b"1\t\\N\n2\t\\N\n3\t\\N\n"
     )
+    misread = command.run("join", "r.tsv", "one", "--on", "x=x2", "--right-format", "csv", cwd=tmp_path)
+    assert (misread.code, misread.err) == (
+        2, "fanin: one: fanin wrote it, as tab-separated records; read it with --format tsv, not as csv\n"
+    )  # fmt: skip
     join("one", "r.tsv", "--on", "x2=x", "-o", "two", "--select", "id, r.key, l.y")
     assert "one: " in command.run("verify", "one", "two", cwd=tmp_path).ok().out.decode()
     told = command.run("history", "two", cwd=tmp_path).ok().out.decode()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.hadoop
 
 PARTS = 3
 ODD = ["escaped keys", "bytes below tab in two keys", "csv", "self join on the same", "select", "where of both", "left where",
-    "nothing but null keys", "keys alone", "left empty", "times", "by number"]  # fmt: skip
+    "nothing but null keys", "keys alone", "left empty", "times", "by number", "both wheres by alias", "nothing of the left"]  # fmt: skip
 SHIPPABLE = ("inner", "left", "right", "semi", "anti")
 MATRIX = [
     *(("sort_merge", "everything", how) for how in HOWS),
@@ -28,7 +28,7 @@ MATRIX = [
     *(("broadcast", "everything", how) for how in SHIPPABLE),
     *(("sort_merge", name, "full") for name in ODD),
     *(("salted", name, "full") for name in ODD[::2]),
-    *(("broadcast", name, "left") for name in ODD[1:9:2]),
+    *(("broadcast", name, "left") for name in (*ODD[1:9:2], "nothing of the right")),
 ]
 ONE_PROCESS = ["mapreduce.framework.name=local", "mapreduce.job.maps=3"]
 

@@ -61,6 +61,10 @@ def on(*options: str, left: str = "l.tsv", right: str = "r.tsv", keys: str = "id
     (on(keys="age=id"), "the left side has no column 'age'.*names the left side's column first"),
     (on(keys="url=nope"), "the right side has no column 'nope'; it has: id, url, age"),
     (on(keys="9=1"), "the left side has no column '9'; it has: 1, 2"),
+    (on(keys="id,id"), "--on: id is there twice; name it once"),
+    (on(keys="id,1"), "--on: id is there twice"),
+    (on("--select", "age", keys="url=age,id,url=age"), "--on: url=age is there twice"),
+    (on(keys="id,id=url"), "two columns of the output are called 'id'; tell the columns with --select"),
     (on(keys="a=b=c"), "write a column, or LEFT=RIGHT"),
     (on("--header", "--left-columns", "id:integer"), "'id' is HUGEINT on the left, and 'id' VARCHAR on the right; declare them alike"),
     (on("--header", "--left-columns", "id:float"), "floating-point numbers are no keys"),
@@ -73,15 +77,17 @@ def on(*options: str, left: str = "l.tsv", right: str = "r.tsv", keys: str = "id
     (on(right="nowhere.tsv"), "nowhere.tsv: no such file"),
     (["l.tsv", "--on", "id"], "give two inputs, LEFT RIGHT"),
     (["l.tsv", "r.tsv"], "give --on"),
-    (on("--max-rows", "0"), r"1 rows would match, more than --max-rows 0; most of them have the key '1' \(1 x 1\)"),
     (on("--select", "max(age)"), "--select 'max.age.': not row-wise: an aggregate"),
     (on("--select", "row_number() OVER (ORDER BY age)"), "not row-wise: a window function"),
     (on("--select", "DISTINCT age"), "not row-wise: DISTINCT"),
+    (on("--select", "ALL age"), "--select 'ALL age': it is a list of columns; leave out .*ALL"),
+    (on("--select", "/* */ all age"), "--select .*it is a list of columns"),
     (on("--select", "(SELECT age FROM r)"), "not row-wise"),
     (on("--select", "l.url FROM l, r WHERE true --"), "syntax error"),
-    (on("--select", "nope"), "--select 'nope': .*\"nope\" not found"),
+    (on("--select", "nope"), "^--select 'nope': Referenced column \"nope\" not found .* Candidate bindings: "),
+    (on("--select", "lenght(age)"), "^--select 'lenght.age.': Scalar Function with name lenght does not exist. Did you mean \"length\""),
     (on("--where", "random() < 0.5"), "--where 'random.. < 0.5': not row-wise: random"),
-    (on("--where", "true LIMIT 1"), "syntax error"),
+    (on("--where", "true LIMIT 1"), "^--where 'true LIMIT 1': syntax error"),
     (on("--where", "true) LIMIT (1"), "not row-wise: LIMIT"),
     (on("--where", "true) UNION SELECT 'a', 'b', 'c', 'd' WHERE (true"), "--where .*: not row-wise"),
     (on("--where", "true) UNION ALL SELECT 'a', 'b', 'c', 'd' WHERE (true"), "--where .*: not row-wise"),
@@ -90,7 +96,8 @@ def on(*options: str, left: str = "l.tsv", right: str = "r.tsv", keys: str = "id
     (on("--left-where", "true) UNION ALL SELECT id, url FROM (SELECT 'a' AS id, 'b' AS url) WHERE (true"), "--left-where .*not row-wise"),
     (on("--left-where", "id IN (SELECT id FROM l)"), "--left-where"),
     (on("--left-where", "now() > '2000-01-01'"), "not row-wise: now"),
-    (on("--right-where", "age + 1"), "--right-where 'age . 1': .*No function matches"),
+    (on("--left-where", "r.age = '30'"), "--left-where .*table \"r\" not found"),
+    (on("--right-where", "age + 1"), "--right-where 'age . 1': No function matches"),
     (on("--right-where", "true; DROP VIEW l"), "syntax error"),
 ])  # fmt: skip
 def test_refused_before_anything_is_written(arguments: list[str], why: str, folder: Path) -> None:
@@ -108,6 +115,11 @@ def test_refused_before_anything_is_written(arguments: list[str], why: str, fold
 ])  # fmt: skip
 def test_a_line_that_does_not_fit_fails_by_its_place(arguments: list[str], why: str, folder: Path) -> None:
     refused(folder, arguments, 1, why)
+
+
+def test_an_explosion_is_refused_behind_the_reading(folder: Path) -> None:
+    told = r"1 rows would match, more than --max-rows 0; most of them have the key '1' \(1 x 1\)"
+    refused(folder, on("--max-rows", "0"), 1, told)
 
 
 def test_the_command_says_it_in_a_line_and_by_its_exit_code() -> None:

@@ -173,12 +173,18 @@ def test_bytes_below_tab_are_in_order_with_the_tab_behind_the_key(tmp_path: Path
 
 @pytest.mark.parametrize(("options", "word"), [
     (["--parts", "3"], "--parts 3"), (["--max-rows", "3"], "--max-rows"), (["-r", "hadoop"], "-r hadoop"),
+    (["-r", "hadoop", "--explain"], "-r hadoop"),
 ])  # fmt: skip
 def test_what_it_cannot_do_is_refused(options: list[str], word: str, sides: tuple[str, str]) -> None:
     done = presorted(*sides, "--on", "1", *options)
     assert done.code == 2
     assert "presorted" in done.err
     assert word in done.err
+
+
+def test_explain_knows_it(sides: tuple[str, str]) -> None:
+    told = "presorted: both sides are in order of their keys: they are merged, and nothing is sorted\n"
+    assert presorted(*sides, "--on", "1", "--explain").ok().out == told.encode()
 
 
 def test_a_misfit_is_told_with_its_line(tmp_path: Path, sides: tuple[str, str]) -> None:

@@ -93,6 +93,7 @@ def test_what_does_not_fit_in_memory_is_sorted_on_disk(tmp_path: Path) -> None:
     [
         (["--buckets", "2"], "give --on"),
         (["--on", "a"], "give --buckets"),
+        (["--on", "a,1", "--buckets", "2"], "--on: a is there twice; name it once"),
         (["--on", "a", "--buckets", "0"], "--buckets: 0 is too small"),
         (["--on", "a", "--buckets", "2", "--parts", "3"], "--parts: there is a part file for each bucket"),
         (["--on", "c", "--buckets", "2"], "the input has no column 'c'; it has: a, b\n"),
@@ -110,6 +111,16 @@ def test_what_cannot_be_is_refused_before_anything_is_read(tmp_path: Path, optio
     assert done.code == 2, done.err
     assert re.search(said, done.err), done.err
     assert [path.name for path in tmp_path.iterdir()] == ["in.tsv"]
+
+
+def test_records_of_fanin_are_not_read_as_csv(tmp_path: Path) -> None:
+    (tmp_path / "in.tsv").write_bytes(b"a\tb\n1\t2\n")
+    command.run("bucket", str(tmp_path / "in.tsv"), "--on", "b", "--buckets", "1", "-o", str(tmp_path / "out")).ok()
+    done = command.run("bucket", str(tmp_path / "out"), "--on", "b", "--buckets", "1", "--format", "csv")
+    assert (done.code, "out: fanin wrote it, as tab-separated records; read it with --format tsv" in done.err) == (
+        2,
+        True,
+    )
 
 
 def test_a_ragged_row_is_named_and_nothing_is_left(tmp_path: Path) -> None:

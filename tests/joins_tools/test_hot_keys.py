@@ -90,7 +90,7 @@ def test_where_no_key_is_hot_salting_gains_nothing(events: str) -> None:
 
 
 def test_rows_that_are_not_wanted_are_not_counted(events: str) -> None:
-    answer = told(events, "--on", "user_id", "--where", "url <> '/a' OR user_id IS NULL")
+    answer = told(events, "--on", "user_id", "--where", "l.url <> '/a' OR user_id IS NULL")
     assert (answer["rows"], answer["null_keys"]) == (4, 1)
     assert answer["keys"][0] == {"key": {"user_id": "u1"}, "rows": 2, "share": 0.5, "cells": 4}
 

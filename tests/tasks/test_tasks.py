@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs import AggregateJob, Count
 from jobs.tasks.container import LEAST, budget
 from jobs.word_count import WordCount
 from tests import command
@@ -52,6 +53,25 @@ def test_invalid_text_is_counted_for_hadoop(tmp_path: Path) -> None:
     file.write_text(WordCount(args=[]).plan().to_json())
     done = command.call(*TASK, "map", str(file), input=b"\xff \xfe\n").ok()
     assert "reporter:counter:fanin,invalid_utf8,2\n" in done.err
+
+
+class Nothing(AggregateJob):
+    """Rows that there are none of, for DuckDB to see at once."""
+
+    rows, measures = "SELECT line FROM lines WHERE 1 = 0", {"n": Count()}
+
+
+def test_a_task_reads_all_of_its_input_even_if_nothing_is_asked_of_it(tmp_path: Path) -> None:
+    """Hadoop fails one that does not, for its broken pipe."""
+    file = tmp_path / "plan.json"
+    file.write_text(Nothing(args=[]).plan().to_json())
+    with subprocess.Popen([*TASK, "map", str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as task:
+        assert task.stdin
+        assert task.stdout
+        task.stdin.write(b"line\n" * 1_000_000)
+        task.stdin.close()
+        assert task.stdout.read() == b"\t0\n"
+    assert task.returncode == 0
 
 
 def test_an_error_names_the_file_that_hadoop_says_is_read(plan: str) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import duckdb
 
-from jobs.errors import UsageError
+from jobs.errors import UsageError, without_class
 from jobs.sql import identifier, literal
 from jobs.text import numbers, typed
 from jobs.text.formats.format import Format, Texts
@@ -84,5 +84,5 @@ def _schema(connection: duckdb.DuckDBPyConnection, name: str, path: str) -> dict
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(path)})").fetchall()
     except duckdb.Error as error:
-        raise UsageError(f"{name}: cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"{name}: cannot be read as Parquet: {without_class(str(error)).splitlines()[0]}") from error
     return {column: type for column, type, *_ in described}
