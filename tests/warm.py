@@ -33,7 +33,7 @@ def run(words: list[str], env: Mapping[str, str], folder: str, given: bytes) -> 
         with open(writer, "wb", buffering=0) as pipe:
             pipe.write(given)
         socket.send_fds(server, [b"!"], [stdin.fileno(), out.fileno(), err.fileno()])
-        server.sendall(json.dumps([words, dict(env), folder]).encode() + b"\n")
+        server.sendall(json.dumps([words, dict(env), os.path.abspath(folder)]).encode() + b"\n")
         code = int(server.recv(16))
         out.seek(0)
         err.seek(0)
