@@ -11,10 +11,9 @@ from inspect import isabstract
 from pathlib import Path
 from types import ModuleType
 
-from mrjob.job import MRJob as PlainMRJob
-
 from jobs.errors import UsageError
 from jobs.job import MRJob, adopted
+from jobs.plain_mrjob import MRJob as PlainMRJob
 
 PACKAGES = ("jobs", "joins")
 BASES = {"jobs.job:MRJob", "jobs.aggregate:AggregateJob", "joins.job:JoinJob"}

@@ -5,12 +5,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from mrjob.job import MRJob as PlainMRJob
-from mrjob.options import _RUNNER_OPTS
-
 from jobs.declared import quoting
 from jobs.engines.bundle import ARCHITECTURES
 from jobs.errors import UsageError, exit_code
+from jobs.plain_mrjob import RUNNER_OPTS
+from jobs.plain_mrjob import MRJob as PlainMRJob
 
 NODE_OPTIONS = ("node_python", "node_arch", "wheels", "jvm_flags")
 
@@ -69,7 +68,7 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
 
     def _hadoop_options(self) -> dict[str, Any]:
         """What mrjob's Hadoop runner takes of the command line."""
-        said = {**self._non_option_kwargs(), **self._kwargs_from_switches(set(_RUNNER_OPTS)), **self._job_kwargs()}
+        said = {**self._non_option_kwargs(), **self._kwargs_from_switches(set(RUNNER_OPTS)), **self._job_kwargs()}
         said.pop("mr_job_script")
         return said | {name: getattr(self.options, name) for name in NODE_OPTIONS}
 

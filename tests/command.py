@@ -1,11 +1,15 @@
 """The `fanin` command, run as a user runs it: a process of its own."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
+
+from tests import warm
 
 FANIN = str(Path(sys.executable).with_name("fanin"))
 
@@ -29,8 +33,17 @@ class Result:
         return self
 
 
-def run(*arguments: str, **options: Any) -> Result:
-    """Runs `fanin` with `arguments`; options are those of subprocess.run."""
+def run(*arguments: str, input: bytes = b"", cwd: str | Path = ".", env: Mapping[str, str] | None = None) -> Result:
+    """Runs `fanin` with `arguments`, in a process that need not import it where that changes nothing."""
+    env = os.environ if env is None else env
+    if not warm.can_run(env, input):
+        return start(*arguments, input=input, cwd=cwd, env=env)
+    code, out, err = warm.run([FANIN, *arguments], env, os.fspath(cwd), input)
+    return Result(code, out, err.decode(errors="replace"))
+
+
+def start(*arguments: str, **options: Any) -> Result:
+    """Starts `fanin` as a shell does; options are those of subprocess.run."""
     return call(FANIN, *arguments, **options)
 
 

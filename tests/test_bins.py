@@ -379,6 +379,7 @@ def test_refused(spec: str, why: str) -> None:
         parse(spec)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(-9999, 9999), st.integers(1, 99999), st.integers(0, 3), st.integers(1, 3000))
 def test_what_would_do_does(low: int, span: int, decimals: int, count: int) -> None:

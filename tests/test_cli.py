@@ -28,10 +28,10 @@ def text(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture
-def big(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Enough distinct words for a run of some seconds."""
-    file = tmp_path / "big.txt"
+    file = tmp_path_factory.mktemp("big") / "big.txt"
     with file.open("w") as out:
         for i in range(0, 4_000_000, 10):
             out.write(" ".join(f"word{(i + j) * 7919 % 4_000_000}" for j in range(10)) + "\n")
@@ -61,6 +61,20 @@ def test_run_writes_an_output_directory_and_cat_prints_it(text: Path, tmp_path: 
     assert sorted(path.name for path in out.iterdir()) == ["_MANIFEST.json", "_SUCCESS", "part-00000"]
     assert command.run("cat", str(out)).ok().out == COUNTED
     assert left(tmp_path) == ["out"]
+
+
+def test_every_command_is_a_process_that_imports_what_it_needs(text: Path, tmp_path: Path) -> None:
+    given, out, again, joined, buckets = str(text), *(str(tmp_path / name) for name in ("a", "b", "c", "d"))
+    command.start("run", "word_count", given, "-o", out, "--keep-partials").ok()
+    assert command.start("cat", out).ok().out == COUNTED
+    assert b"good" in command.start("verify", out).ok().out
+    assert b"word_count" in command.start("history", out).ok().out
+    assert b"word VARCHAR" in command.start("show", "word_count").ok().out
+    command.start("merge", out, out, "-o", again).ok()
+    command.start("join", given, given, "--on", "1", "-o", joined).ok()
+    assert command.start("hot-keys", given, "--on", "1").ok().out
+    command.start("bucket", given, "--on", "1", "--buckets", "2", "-o", buckets).ok()
+    assert left(tmp_path) == ["a", "b", "c", "d"]
 
 
 def test_the_mrjob_way(text: Path, tmp_path: Path) -> None:
@@ -146,6 +160,7 @@ def test_a_closed_pipe_is_no_error_message() -> None:
     assert (done.code, done.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_progress_is_shown_on_a_terminal_only(text: Path) -> None:
     """Under a pseudo-terminal of util-linux's script(1)."""
     big = text.with_name("more.txt")
@@ -241,18 +256,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_disk_full(big: Path, small_disk: Path) -> None:
     result = command.run("run", "word_count", str(big), "-o", str(small_disk / "out"))
     refused(result, 1, "out.*: disk full; free room there")
     assert list(small_disk.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_disk_full_while_spilling(big: Path, small_disk: Path) -> None:
     result = command.run("run", "word_count", str(big), "-o", str(small_disk / "out"), "--memory", "64MB")
     refused(result, 1, "disk full|not enough memory")
     assert list(small_disk.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("after", [0, 0.3, 0.8, 1.5])
 def test_ctrl_c(big: Path, tmp_path: Path, after: float, number: signal.Signals) -> None:

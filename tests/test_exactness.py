@@ -167,6 +167,7 @@ def expected(rows: list[Row]) -> list[str]:
     return ["\t".join([key, *values]) for key, values in sorted(written.items(), key=lambda item: item[0].encode())]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(st.lists(ROWS, min_size=1, max_size=4), st.data())
 def test_any_split_any_merge_tree_and_any_order(parts: list[list[Row]], data: st.DataObject) -> None:

@@ -186,6 +186,7 @@ rows_of = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(MEASURES, st.lists(rows_of, min_size=1, max_size=3), st.data())
 def test_any_split_any_merge_tree_and_any_order(

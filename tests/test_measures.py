@@ -53,6 +53,7 @@ VALUES = st.none() | st.decimals(-(10**25), 10**25, places=2, allow_nan=False).m
 ROWS = st.lists(st.tuples(st.none() | st.sampled_from(["a", "b", ""]), VALUES), max_size=6)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=5), st.data())
 def test_any_split_and_any_merge_tree_give_the_same(parts: list[list[Row]], data: st.DataObject) -> None:
@@ -81,6 +82,7 @@ def test_without_keys_there_is_one_row_for_no_input() -> None:
     assert answer(again, total) == answer(first, total) == ["0\t\\N"]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(ROWS)
 def test_partials_survive_the_shuffles_text(rows: list[Row]) -> None:

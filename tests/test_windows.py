@@ -242,6 +242,7 @@ PLANS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(PLANS, st.lists(rows_of(), min_size=1, max_size=4), st.data())
 def test_any_split_any_merge_tree_and_any_order(plan: Plan, parts: list[list[Row]], data: st.DataObject) -> None:
@@ -411,6 +412,7 @@ def near(zone: str, *texts: str) -> tuple[str, list[Row]]:
 HOUR = DAY // 24
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(
     zoned(),

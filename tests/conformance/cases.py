@@ -206,16 +206,51 @@ CASES: dict[str, Case] = {
     "zst, several frames": Case("word_count", oracle.words, one(TEXT, "a.zst"), two_members),
 }  # fmt: skip
 
+
+def together(*names: str) -> Case:
+    """A case of the files of several, which are of one job; each file's name tells its case."""
+    cases = [CASES[name] for name in names]
+
+    def plain() -> dict[str, bytes]:
+        return {f"{at}-{file}": data for at, case in enumerate(cases) for file, data in case.plain().items()}
+
+    def stored(name: str, data: bytes) -> bytes:
+        at, _, file = name.partition("-")
+        return cases[int(at)].stored(file, data)
+
+    return Case(cases[0].job, cases[0].keys, plain, stored)
+
+
+def in_one_file(*names: str) -> Case:
+    """A case of all that several read, in one file, behind a byte order mark."""
+    cases = [CASES[name] for name in names]
+    return Case(
+        cases[0].job, cases[0].keys,
+        lambda: {"all.txt": b"\xef\xbb\xbf" + b"\n".join(data for case in cases for data in case.plain().values())},
+    )  # fmt: skip
+
+
+ODD_LINES = [name for name, case in CASES.items() if case.job == LINES]
+# Hadoop gives each of two files a split, and combines more than two.
+PAIRS = [
+    ("access log", "non-BMP Unicode"),
+    ("gz, several members", "bz2, several streams"),
+    ("gz, other tools' header", "GZ in capitals"),
+]
+CASES |= {" and ".join(pair): together(*pair) for pair in PAIRS}
+CASES |= {"odd lines, a file each": together(*ODD_LINES), "odd lines, one file": in_one_file(*ODD_LINES)}
+
+# The local engine reads these one by one; on Hadoop, where each job takes seconds, they are together.
+TOGETHER = {*ODD_LINES, *(name for pair in PAIRS for name in pair)}
+
 # Hadoop has no codec for .xz, and none for .zst without its native library; engines refuse them there.
 NOT_ON_HADOOP = {"xz, several streams", "zst, several frames"}
 
 # What YARN adds to the streaming jar: containers, many splits, many files.
 ON_YARN = {
     "words",
-    "access log, whole lines",
     "empty input, total",
-    "BOM at the start",
-    "mixed line ends",
+    "odd lines, one file",
     "200 small files",
     "top pages",
     "statistics",

@@ -26,6 +26,7 @@ def test_twenty_million_distinct_words_in_256_mb(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "_MANIFEST.json").read_bytes())["counters"]["spilled"] > 100_000_000
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_a_spill(tmp_path: Path) -> None:
     file = tmp_path / "words.txt"
     file.write_text("\n".join(f"word{i}" for i in range(2_000_000)))

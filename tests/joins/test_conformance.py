@@ -6,7 +6,16 @@ import pytest
 
 from tests.joins.cases import CASES
 from tests.joins.engines import ENGINES
-from tests.joins.oracle import Files
+from tests.joins.oracle import HOWS, Files
+
+# What all types are tried with even in a hurry; of the other cases the full join, and one type each in turn.
+ALL_TYPES = {"plain", "everything", "null keys", "duplicate keys"}
+AT_ONCE = {name: {"full", HOWS[at % len(HOWS)]} for at, name in enumerate(CASES)}
+
+
+def is_slow(name: str, how: str, parts: int) -> bool:
+    return parts == 1 or not (name in ALL_TYPES or how in AT_ONCE[name])
+
 
 MATRIX = [
     pytest.param(
@@ -15,7 +24,7 @@ MATRIX = [
         how,
         parts,
         id=f"{engine}-{name}-{how}-{parts}",
-        marks=[] if engine == "local" or name == "everything" else pytest.mark.slow,
+        marks=[pytest.mark.slow] * (is_slow(name, how, parts) or (engine != "local" and name != "everything")),
     )
     for engine in ENGINES
     for name, case in CASES.items()

@@ -43,8 +43,8 @@ def refused(folder: Path, arguments: list[str], code: int, why: str) -> None:
     assert {path.name for path in folder.iterdir()} == FILES.keys()
 
 
-def by_command(arguments: list[str], code: int, why: str, **options: bytes) -> None:
-    done = command.run("join", *arguments, "-o", "out", **options)
+def by_command(arguments: list[str], code: int, why: str, input: bytes = b"") -> None:
+    done = command.run("join", *arguments, "-o", "out", input=input)
     assert done.code == code, done.err
     assert re.search(why, done.err), done.err
     assert "Traceback" not in done.err

@@ -31,6 +31,8 @@ def sides(draw: st.DrawFn) -> Sides:
 FIRST = st.sampled_from(["left", "right"])
 SIZE = st.sampled_from([1, 12, 30, 60, 1000])
 quick = settings(deadline=None, max_examples=8)
+# In a hurry the full join alone is tried in order, with conditions and aggregated: it does what the others do.
+FULL_FIRST = [pytest.param(how, marks=[pytest.mark.slow] * (how != "full")) for how in HOWS]
 
 
 def by_key(found: list[bytes], expected: list[tuple[bytes, bytes]]) -> None:
@@ -50,7 +52,7 @@ def test_runs_join_to_what_nested_loops_do(how: How, both: Sides, first: Name, s
     by_key(merge(join, first, both.shuffled(join, first), size), both.joined(how))
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", FULL_FIRST)
 @quick
 @given(sides(), FIRST, SIZE)
 def test_in_order(how: How, both: Sides, first: Name, size: int) -> None:
@@ -58,7 +60,7 @@ def test_in_order(how: How, both: Sides, first: Name, size: int) -> None:
     assert merge(join, first, both.shuffled(join, first), size) == [record for _, record in both.joined(how)]
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", FULL_FIRST)
 @quick
 @given(sides(), FIRST, SIZE, st.integers(1, 5))
 def test_sides_that_come_by_themselves(how: How, both: Sides, first: Name, size: int, chunk: int) -> None:
@@ -66,7 +68,7 @@ def test_sides_that_come_by_themselves(how: How, both: Sides, first: Name, size:
     by_key(merge_two(join, first, both, size, chunk), both.joined(how))
 
 
-@pytest.mark.parametrize("how", ["inner", "left", "right", "full"])
+@pytest.mark.parametrize("how", FULL_FIRST[:4])
 @quick
 @given(sides(), FIRST, SIZE, st.booleans())
 def test_select_and_where(how: How, both: Sides, first: Name, size: int, in_order: bool) -> None:
@@ -91,7 +93,7 @@ def test_select_and_where_of_one_side(how: How, both: Sides, first: Name, size: 
     by_key(merge(join, first, both.shuffled(join, first), size), expected)
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", FULL_FIRST)
 @quick
 @given(sides(), FIRST, SIZE)
 def test_aggregates_merge_the_states_of_all_runs(how: How, both: Sides, first: Name, size: int) -> None:
@@ -147,7 +149,9 @@ def test_lines_out_of_order_are_an_error_that_names_both(
 
 @pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("tags", ["10", "010", "1101", "0011110", "0000011111011111"])
-@pytest.mark.parametrize("size", [1, 8, 20])
+@pytest.mark.parametrize(
+    "size", [pytest.param(1, marks=pytest.mark.slow), 8, pytest.param(20, marks=pytest.mark.slow)]
+)
 def test_sides_out_of_order_in_a_large_key_are_an_error(how: How, tags: str, size: int) -> None:
     lines = b"".join(b"k\t%c\tx\n" % tag for tag in tags.encode())
     for first in NAMES:

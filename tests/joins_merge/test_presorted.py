@@ -34,8 +34,8 @@ def by_key(row: str) -> bytes:
     return row.split("\t")[0].encode() + b"\t"
 
 
-def presorted(*arguments: str, **options: str) -> command.Result:
-    return command.run("join", "--presorted", *arguments, **options)
+def presorted(*arguments: str, cwd: str = ".") -> command.Result:
+    return command.run("join", "--presorted", *arguments, cwd=cwd)
 
 
 @pytest.fixture

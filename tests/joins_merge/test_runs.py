@@ -86,6 +86,7 @@ def test_no_line_makes_no_run() -> None:
     assert cut([], 1, 10) == []
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=500)
 @given(sorted_lines(), st.integers(1, 100), st.integers(1, 5), st.data())
 def test_two_sides_are_cut_at_the_same_keys(

@@ -45,6 +45,7 @@ def files(folder: Path, **contents: bytes) -> list[str]:
     return [str(folder / name) for name in contents]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "first"), [("full", "left"), ("full", "right"), ("anti", "right"), ("semi", "left")])
 def test_tasks_write_what_the_local_engine_does(how: str, first: Name, tmp_path: Path) -> None:
     arguments = [*files(tmp_path, events=EVENTS, users=USERS), "--on", "user=id", "--how", how, "--order"]

@@ -32,6 +32,7 @@ def expected(found: list[Row], keys: int, buckets: int) -> list[bytes]:
     return [b"".join(record for _, record in sorted(part)) for part in parts]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(found=rows(3), buckets=st.integers(1, 5), keys=st.integers(1, 3))
 def test_the_bytes_are_those_of_plain_python(

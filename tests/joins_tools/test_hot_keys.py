@@ -49,6 +49,7 @@ def refused(*arguments: str, code: int = 2) -> str:
     return done.err
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=15)
 @given(found=rows(3), top=st.integers(1, 5), reducers=st.integers(1, 6))
 def test_counts_are_those_of_plain_python(

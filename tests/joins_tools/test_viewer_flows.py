@@ -52,6 +52,7 @@ def test_columns_of_other_names(tmp_path: Path) -> None:
 # Flights
 
 
+@pytest.mark.slow
 def test_flights_of_planes_that_nobody_knows(tmp_path: Path) -> None:
     planes = {plane for plane, _ in flights.rows("planes.csv", "tailnum", "year")}
     unknown = Counter(plane for plane, _ in flights.rows("flights.csv", "tailnum", "year") if plane not in planes)
@@ -65,6 +66,7 @@ def test_flights_of_planes_that_nobody_knows(tmp_path: Path) -> None:
     assert known.count(b"\n") == 336_776 - 52_606
 
 
+@pytest.mark.slow
 def test_planes_and_delays_by_airline_and_manufacturer(tmp_path: Path) -> None:
     makers = {row[0]: row[1] for row in flights.rows("planes.csv", "tailnum", "manufacturer")}
     airlines = {row[0]: row[1] for row in flights.rows("airlines.csv", "carrier", "name")}

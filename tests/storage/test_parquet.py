@@ -42,8 +42,8 @@ def file(tmp_path: Path) -> str:
     return str(path)
 
 
-def sums(*arguments: str, **options: bytes) -> command.Result:
-    return command.run("run", "sums", "--format", "parquet", *arguments, **options)
+def sums(*arguments: str, input: bytes = b"") -> command.Result:
+    return command.run("run", "sums", "--format", "parquet", *arguments, input=input)
 
 
 def test_times_with_a_zone_are_read_as_such(file: str) -> None:

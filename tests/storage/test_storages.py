@@ -352,6 +352,7 @@ def test_on_s3_only_listed_objects_are_read(make_place: Callable[[str], Place]) 
 # Two storages in one run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", KINDS)
 def test_inputs_and_outputs_mix(
     place: Place, target: str, make_place: Callable[[str], Place], tmp_path_factory: pytest.TempPathFactory

@@ -355,6 +355,7 @@ ATOMS = st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.text(max
 VALUES = ATOMS | st.lists(ATOMS, max_size=2) | st.dictionaries(st.text(max_size=2), ATOMS, max_size=2)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.dictionaries(NAMES, VALUES, max_size=4), min_size=1, max_size=6),
@@ -576,6 +577,7 @@ def test_nan_is_a_float() -> None:
     assert [math.isnan(value) for value in values("float", ["nan", "NaN"])] == [True, True]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(
