@@ -19,7 +19,9 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -185,6 +187,7 @@ def _run(job: Any, combiner: Any, message: dict[str, Any], descriptors: Sequence
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         step = job.options.step_num
+        counters = [_Counters(one) for one in (job, combiner) if one]
         if combiner:
             from jobs.engines.rows import combining
 
@@ -195,6 +198,8 @@ def _run(job: Any, combiner: Any, message: dict[str, Any], descriptors: Sequence
             job.run_combiner(step)
         else:
             job.run_reducer(step)
+        for one in counters:
+            one.tell()
         atexit._run_exitfuncs()
         code = 0
     except SystemExit as error:
@@ -210,6 +215,27 @@ def _run(job: Any, combiner: Any, message: dict[str, Any], descriptors: Sequence
     with suppress(OSError):
         sys.stderr.flush()
     os._exit(code & 0xFF)
+
+
+class _Counters:
+    """Stands in for a job's increment_counter, which writes a line each time: adds, and tells once a second and at the end."""
+
+    def __init__(self, job: Any) -> None:
+        self._told, self._added, self._next = job.increment_counter, Counter[tuple[str, str]](), 0.0
+        job.increment_counter = self
+
+    def __call__(self, group: str, counter: str, amount: int = 1) -> None:
+        if not isinstance(amount, int):
+            self._told(group, counter, amount)  # refuses it
+        self._added[group, counter] += amount
+        if (now := time.monotonic()) >= self._next:
+            self._next = now + 1
+            self.tell()
+
+    def tell(self) -> None:
+        for (group, counter), amount in self._added.items():
+            self._told(group, counter, amount)
+        self._added.clear()
 
 
 def _die_with_parent() -> None:
