@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobs.engines.rows.lines import MAX_LINE, with_newlines
-from jobs.engines.rows.step import Step
+from jobs.engines.rows.step import LINES_INPUT, Step
+from jobs.errors import UsageError
 from jobs.storage.inputs import InputFile
 from jobs.storage.local import STDIN, Local
-from jobs.text.blocks import blocks
+from jobs.text.blocks import Block, blocks
 from jobs.text.compression import decompressed, suffix
 
 SLOP = 1.1  # the last split of a file may be so much larger than the others
@@ -18,12 +19,15 @@ SCAN = 1 << 16
 
 @dataclass(frozen=True)
 class Split:
-    """Bytes `start` to `end` of a file, whole lines; end is None for all that is behind start.  keyed: lines come behind their byte."""
+    """Bytes `start` to `end` of a file, whole lines; end is None for all that is behind start.
+
+    keyed: what stands between the byte where a line starts and the line; where it is empty, a line comes alone.
+    """
 
     file: InputFile
     start: int = 0
     end: int | None = None
-    keyed: bool = False
+    keyed: bytes = b""
 
     @property
     def uri(self) -> str:
@@ -51,16 +55,10 @@ class Split:
                 return data
 
             for block in blocks(read, self.file.name, MAX_LINE, bom=self.start == 0):
-                data = with_newlines(block.data) + b"\n"
-                yield self._with_bytes(data, block.start) if self.keyed else data
-
-    def _with_bytes(self, lines: bytes, start: int) -> bytes:
-        """Lines, each behind its byte in the file and a tab."""
-        keyed, position = [], self.start + start
-        for line in lines.splitlines(keepends=True):
-            keyed.append(b"%d\t%b" % (position, line))
-            position += len(line)
-        return b"".join(keyed)
+                if self.keyed:
+                    yield b"".join(b"%d%b%b\n" % (self.start + at, self.keyed, line) for at, line in _lines(block))
+                else:
+                    yield with_newlines(block.data) + b"\n"
 
 
 def splits(files: Sequence[InputFile], step: Step, workers: int) -> list[Split]:
@@ -70,13 +68,13 @@ def splits(files: Sequence[InputFile], step: Step, workers: int) -> list[Split]:
     """
     if step.by_line:
         count = max(1, step.number("mapreduce.input.lineinputformat.linespermap"))
-        return [split for file in files for split in _by_lines(file, count)]
+        return [split for file in files for split in _by_lines(file, count, step.keyed)]
     total = sum(file.size or 0 for file in files)
     goal = total // max(step.number("mapreduce.job.maps"), workers, 1)
     least = step.number("mapreduce.input.fileinputformat.split.minsize")
     most = step.number("mapreduce.input.fileinputformat.split.maxsize")
     size = max(least, min(goal, most), 1)
-    return [split for file in files for split in _of(file, size)]
+    return [replace(split, keyed=step.keyed) for file in files for split in _of(file, size)]
 
 
 def _of(file: InputFile, size: int) -> list[Split]:
@@ -111,15 +109,22 @@ def _line_end(descriptor: int, position: int, length: int) -> int:
     return length
 
 
-def _by_lines(file: InputFile, count: int) -> Iterator[Split]:
+def _by_lines(file: InputFile, count: int, keyed: bytes) -> Iterator[Split]:
     """A split for every `count` lines."""
+    if suffix(file.name):
+        raise UsageError(f"{file.name}: {LINES_INPUT} divides no compressed file; decompress it")
     with file.open() as stream:
-        start = position = lines = 0
-        for line in stream:
-            position += len(line)
-            lines += 1
-            if lines == count:
-                yield Split(file, start, position, keyed=True)
-                start, lines = position, 0
-        if position > start:
-            yield Split(file, start, position, keyed=True)
+        found = blocks(stream.read, file.name, MAX_LINE)
+        starts = [
+            at for number, at in enumerate(at for block in found for at, _ in _lines(block)) if number % count == 0
+        ]
+    for start, end in zip(starts, [*starts[1:], None], strict=True):
+        yield Split(file, start, end, keyed)
+
+
+def _lines(block: Block) -> Iterator[tuple[int, bytes]]:
+    """Where each line of a block starts, and the line without its end."""
+    at = block.start
+    for line in (block.data + b"\n").splitlines(keepends=True):
+        yield at, line.rstrip(b"\r\n")
+        at += len(line)

@@ -28,6 +28,7 @@ DEFAULTS = {
     "stream.non.zero.exit.is.failure": "true",
     "stream.num.map.output.key.fields": "1",
     "stream.num.reduce.output.key.fields": "1",
+    "stream.map.input.field.separator": "\t",
     "stream.map.output.field.separator": "\t",
     "stream.reduce.input.field.separator": "\t",
     "stream.reduce.output.field.separator": "\t",
@@ -37,7 +38,7 @@ DEFAULTS = {
 }
 """What a setting is that nobody has set."""
 UNDERSTOOD = {
-    *DEFAULTS, "stream.map.output", "stream.reduce.output", "stream.map.input.field.separator", "stream.jobconf.truncate.limit",
+    *DEFAULTS, "stream.map.output", "stream.reduce.output", "stream.jobconf.truncate.limit",
     "stream.map.input.ignoreKey", "stream.numinputspecs", "mapreduce.partition.keypartitioner.options",
     "mapreduce.partition.keycomparator.options", "mapreduce.job.output.key.comparator.class", "num.key.fields.for.partition",
 }  # fmt: skip
@@ -116,8 +117,14 @@ class Step:
 
     @property
     def by_line(self) -> bool:
-        """Whether each line, or some of them, is a split, and comes with its byte in front."""
+        """Whether each line, or some of them, is a split."""
         return _short(self.input_format) == _short(LINES_INPUT)
+
+    @property
+    def keyed(self) -> bytes:
+        """What stands between the byte where a line starts and the line, as mappers read it; empty where they read lines alone."""
+        alone = self.settings.get("stream.map.input.ignoreKey", "false" if self.by_line else "true") == "true"
+        return b"" if alone else self.said("stream.map.input.field.separator").encode()
 
     @property
     def keys(self) -> Keys:
