@@ -1,5 +1,6 @@
 """`fanin streaming` against a few lines of Python, and against the real streaming jar with the same command lines."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -73,3 +74,54 @@ def test_the_parts_are_those_of_the_streaming_jar(program: Program, jar: dict[st
     alike(parts("theirs"), program.expected(program.inputs), program.key, in_order=not program.maps)
     main([*OURS, *command_line(program, "ours")])
     alike(parts("ours"), parts("theirs"), program.key, in_order=not program.maps)
+
+
+TOLD = "^(map_input|mapred_(t|job_id)|mapreduce_(task_(id|attempt|partition|ismap)|map_input|job_(id|reduces)|framework)|my_)"
+ASKING = (
+    "-D", "my.own-setting=1", "-D", "mapreduce.job.maps=1", "-D", "mapreduce.job.reduces=1", "-input", "odd näme 50%25.txt", "-input", "b.txt",
+    "-mapper", f"bash -c \"cat >/dev/null; env | grep -E '{TOLD}'\"", "-reducer", f"bash -c \"cat; env | grep -E '{TOLD}'\"",
+)  # fmt: skip
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "odd näme 50%25.txt").write_bytes(b"a line longer\n")
+    (tmp_path / "b.txt").write_bytes(b"b\n")
+    monkeypatch.chdir(tmp_path)
+
+
+def told(output: str) -> Counter[str]:
+    """What tasks have told of their environment, the job's number left out."""
+    (part,) = parts(output)
+    return Counter(
+        re.sub(r"(task|attempt|job)_[0-9a-z]+_\d+", r"\1_JOB", line.decode().rstrip("\t")) for line in part
+    )
+
+
+def expected_to_be_told(folder: Path) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for kind, number, name, size in (("m", 0, "odd näme 50%25.txt", 14), ("m", 1, "b.txt", 2), ("r", 0, "", 0)):
+        map = "true" if kind == "m" else "false"
+        task, attempt = f"task_JOB_{kind}_{number:06d}", f"attempt_JOB_{kind}_{number:06d}_0"
+        found.update([
+            f"mapreduce_task_id={task}", f"mapred_tip_id={task}", f"mapreduce_task_attempt_id={attempt}", f"mapred_task_id={attempt}",
+            f"mapreduce_task_partition={number}", f"mapred_task_partition={number}",
+            f"mapreduce_task_ismap={map}", f"mapred_task_is_map={map}",
+            "mapreduce_job_id=job_JOB", "mapred_job_id=job_JOB", "mapreduce_job_reduces=1", "mapreduce_framework_name=local", "my_own_setting=1",
+        ])  # fmt: skip
+        for prefix in ("map_input", "mapreduce_map_input") if name else ():
+            found.update([f"{prefix}_file=file:{folder}/{name}", f"{prefix}_start=0", f"{prefix}_length={size}"])
+    return found
+
+
+@pytest.mark.usefixtures("inputs")
+def test_tasks_are_told_what_they_are_in_their_environment(tmp_path: Path) -> None:
+    main(["--threads", "1", *ASKING, "-output", "out"])
+    assert told("out") == expected_to_be_told(tmp_path)
+
+
+@pytest.mark.hadoop
+@pytest.mark.usefixtures("inputs")
+def test_tasks_of_the_jar_are_told_the_same(tmp_path: Path, jar: dict[str, str]) -> None:
+    run_jar(jar, *ASKING, "-output", "out").ok()
+    assert told("out") == expected_to_be_told(tmp_path)

@@ -1,7 +1,6 @@
 """A job of steps: each maps, shuffles and reduces; the last one's parts are published, those of others are the next one's input."""
 
 import os
-import re
 import threading
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from jobs.engines.rows.preloaded import COMBINES, Preloaded
 from jobs.engines.rows.shuffle import shuffle
 from jobs.engines.rows.splits import Split, splits
 from jobs.engines.rows.step import Command, Step
-from jobs.engines.rows.tasks import Task, Tasks, side_by_side
+from jobs.engines.rows.tasks import Task, Tasks, side_by_side, told
 from jobs.engines.rows.workspace import Shipped, Workspace
 from jobs.storage.base import writing_failed
 from jobs.storage.inputs import InputFile, resolve
@@ -231,15 +230,14 @@ def environment(step: Step, job: str, name: str) -> dict[str, str]:
         "mapreduce.job.reduces": str(step.parts),
         **step.settings,
     }
-    told = {re.sub(r"[^0-9A-Za-z]", "_", name): value for name, value in settings.items()}
-    return {**os.environ, **told, **step.environment}
+    return {**os.environ, **told(settings), **step.environment}
 
 
 def _of(split: Split) -> dict[str, str]:
     return {
-        "mapreduce_map_input_file": split.uri,
-        "mapreduce_map_input_start": str(split.start),
-        "mapreduce_map_input_length": str(split.length),
+        "mapreduce.map.input.file": split.uri,
+        "mapreduce.map.input.start": str(split.start),
+        "mapreduce.map.input.length": str(split.length),
     }
 
 

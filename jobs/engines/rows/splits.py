@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from jobs.engines.rows.lines import MAX_LINE, with_newlines
 from jobs.engines.rows.step import LINES_INPUT, Step
@@ -33,7 +32,7 @@ class Split:
     def uri(self) -> str:
         """The file as Hadoop calls it in a task's environment."""
         name = self.file.name
-        return name if "://" in name or name == STDIN else Path(os.path.abspath(name)).as_uri()
+        return name if "://" in name or name == STDIN else f"file:{os.path.abspath(name)}"
 
     @property
     def length(self) -> int:

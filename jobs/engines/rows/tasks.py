@@ -1,7 +1,9 @@
 """Tasks and their attempts: a child over some lines, its output kept once it has succeeded, tried again where it has not."""
 
+import functools
 import os
 import queue
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,6 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+from mrjob.compat import translate_jobconf_for_all_versions
 
 from jobs.engines.rows.children import ChildFailed, Start, Stopped, Watch
 from jobs.engines.rows.step import Command
@@ -26,7 +30,7 @@ Done = TypeVar("Done")
 class Task:
     """A mapper, combiner or reducer.  kind: m or r, as in Hadoop's names of tasks.  number: its partition.
 
-    lines: gives its input, anew for each attempt.  of: what that is, in messages.  environment: what is its own of that.
+    lines: gives its input, anew for each attempt.  of: what that is, in messages.  settings: its own, which it finds in its environment.
     """
 
     what: str
@@ -35,7 +39,7 @@ class Task:
     command: Command
     lines: Callable[[], Iterable[bytes]]
     of: str
-    environment: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -80,7 +84,7 @@ class Tasks:
     def _attempt(self, task: Task, attempt: int, start: Start, output: Path) -> None:
         name = f"{task.what.split()[0]}-{task.kind}-{task.number:06d}-{attempt}"
         errors = self.errors / f"{name}.stderr"
-        environment = {**self.environment, **self._identity(task, attempt), **task.environment}
+        environment = {**self.environment, **told({**self._identity(task, attempt), **task.settings})}
         with open(output, "ab") as out, open(errors, "wb") as log, self.workspace.task(name) as folder:
             before = out.tell()
             environment["PWD"] = environment["mapreduce_job_local_dir"] = str(folder)
@@ -101,10 +105,10 @@ class Tasks:
         job = self.environment["mapreduce_job_id"].removeprefix("job_")
         name = f"{job}_{task.kind}_{task.number:06d}"
         return {
-            "mapreduce_task_id": f"task_{name}",
-            "mapreduce_task_attempt_id": f"attempt_{name}_{attempt}",
-            "mapreduce_task_partition": str(task.number),
-            "mapreduce_task_ismap": "true" if task.kind == "m" else "false",
+            "mapreduce.task.id": f"task_{name}",
+            "mapreduce.task.attempt.id": f"attempt_{name}_{attempt}",
+            "mapreduce.task.partition": str(task.number),
+            "mapreduce.task.ismap": "true" if task.kind == "m" else "false",
         }
 
     def _count(self, errors: Path) -> None:
@@ -123,6 +127,20 @@ class Tasks:
             errors.unlink()
         with self._lock:
             self.counters.update(found)
+
+
+def told(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment that tells settings, under the names of all versions of Hadoop: map_input_file, too.
+
+    >>> told({"mapreduce.task.id": "task_1_m_000000"})
+    {'mapred_tip_id': 'task_1_m_000000', 'mapreduce_task_id': 'task_1_m_000000'}
+    """
+    return {name: value for setting, value in settings.items() for name in _variables(setting)}
+
+
+@functools.cache
+def _variables(setting: str) -> list[str]:
+    return [re.sub(r"[^0-9A-Za-z]", "_", name) for name in sorted(translate_jobconf_for_all_versions(setting))]
 
 
 def side_by_side(
