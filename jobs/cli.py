@@ -1,4 +1,4 @@
-"""The command line: fanin run, join, hot-keys, bucket, merge, cat, verify, history, show, doctor."""
+"""The command line: fanin run, streaming, join, hot-keys, bucket, merge, cat, verify, history, show, doctor."""
 
 import argparse
 import sys
@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     jobs: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
         "join": (_join, "join two inputs: fanin join LEFT RIGHT --on KEYS -o OUT"),
         "hot-keys": (_hot_keys, "the commonest keys of an input: fanin hot-keys INPUT... --on KEYS"),
+        "streaming": (_streaming, "Hadoop Streaming's own command line, on this machine"),
         "bucket": (_bucket, "divide by keys, for joins: fanin bucket INPUT... --on KEYS --buckets N -o OUT"),
     }
     for name, (command, help) in jobs.items():
@@ -108,6 +109,12 @@ def _bucket(options: argparse.Namespace) -> None:
 
     sys.argv = ["fanin bucket", *options.arguments]
     Bucket.run()
+
+
+def _streaming(options: argparse.Namespace) -> None:
+    from jobs.streaming import main as streaming
+
+    streaming(options.arguments)
 
 
 def _merge(options: argparse.Namespace) -> None:

@@ -4,11 +4,13 @@ import os
 import re
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 
 USAGE = 2
 FAILED = 1
+PATIENCE = 5  # seconds in which a second signal does not cut off the cleaning up after the first
 SIGNALLED = 128  # plus the signal, as a shell reports a process that a signal ended
 
 
@@ -48,11 +50,15 @@ def exit_code(action: Callable[[], object]) -> int:
     KeyboardInterrupt does, so that it cleans up; what a library makes of that on the way is not told.
     """
     received: list[int] = []
+    since: list[float] = []
 
     def stop(number: int, frame: object) -> None:
         del frame
+        again = bool(received) and time.monotonic() - since[0] < PATIENCE
         received.append(number)
-        raise KeyboardInterrupt
+        if not again:
+            since[:] = [time.monotonic()]
+            raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)

@@ -1,6 +1,7 @@
 """fanin's jobs as mrjob's command line knows them: the options of all of them, engines, and exit codes."""
 
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,10 @@ from jobs.errors import UsageError, exit_code
 from jobs.plain_mrjob import RUNNER_OPTS
 from jobs.plain_mrjob import MRJob as PlainMRJob
 
+HADOOPS = re.compile(
+    r"^(File System|Job|Map-Reduce Framework|Shuffle Errors|File (In|Out)put Format)( Counters)?\s*$|^org\.apache\."
+)
+"""Groups of counters that are Hadoop's own."""
 NODE_OPTIONS = ("node_python", "node_arch", "wheels", "jvm_flags")
 
 
@@ -29,27 +34,46 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
         add("--node-arch", choices=ARCHITECTURES, help="processors of the nodes (default this machine's)")
         add("--wheels", metavar="DIR", help="take what nodes need from these wheels, not from a package index")
         add("--jvm-flags", metavar="FLAGS", help="of Hadoop's JVMs, '' for none (default those that start quickly)")
+        add = self.arg_parser.add_argument_group("fanin, this machine").add_argument
+        add("--memory", metavar="SIZE", help="for DuckDB, which sorts (default a quarter of the machine)")
+        add("--threads", type=int, metavar="N", help="threads, or tasks at a time (default all cores)")
+        add("--task-logs", metavar="DIR", help="keep what mappers and reducers say on standard error, a file a task")
 
     def make_runner(self) -> Any:
         """mrjob's way to drive a job from a program."""
-        if self.options.runner != "hadoop":
-            raise UsageError(
-                f"-r {self.options.runner or 'local'}: a job of mappers and reducers runs with -r hadoop, so far;"
-                " mrjob's own local runner can be silently wrong"
-            )
-        from jobs.engines.hadoop.runner import HadoopRunner  # no other engine needs what it loads
+        engine = self.options.runner or "local"
+        if engine in ("local", "inline"):
+            from jobs.engines.rows.runner import RowsRunner
 
-        return HadoopRunner(
-            steps=self._steps_desc(), mr_job_script=self.mr_job_script(), overwrite=self.options.overwrite,
-            quiet=bool(self.options.quiet), arguments=self._cl_args, **self._hadoop_options(),
-        )  # fmt: skip
+            return RowsRunner(
+                job_class=type(self).__name__, machine=self._machine(), steps=self._steps_desc(), mr_job_script=self.mr_job_script(),
+                overwrite=self.options.overwrite, arguments=self._cl_args, **self._mrjobs_options(),
+            )  # fmt: skip
+        if engine == "hadoop":
+            from jobs.engines.hadoop.runner import HadoopRunner  # no other engine needs what it loads
+
+            return HadoopRunner(
+                steps=self._steps_desc(), mr_job_script=self.mr_job_script(), overwrite=self.options.overwrite,
+                quiet=bool(self.options.quiet), arguments=self._cl_args, **self._hadoop_options(),
+            )  # fmt: skip
+        raise UsageError(
+            f"-r {engine}: no such engine for this job; there are: local (also called inline) and hadoop"
+        )
+
+    def _machine(self) -> Any:
+        """What a run on this machine may use."""
+        from jobs.engines.rows.machine import machine
+
+        options = self.options
+        return machine(options.threads, options.memory, bool(options.quiet), options.task_logs)
 
     def run_job(self) -> None:
         """Runs all of the job; without --output-dir its records go to standard output, once all are there."""
         _hear_mrjob(self.options.verbose)
         with quoting(type(self)), self.make_runner() as runner:
             runner.run()
-            for group in runner.counters():
+            for number, group in enumerate(runner.counters(), 1):
+                _tell(group, number, self.options.quiet)
                 kept = getattr(self.options, "on_error", None) == "null"
                 _warn(
                     group.get("fanin", {}),
@@ -66,11 +90,14 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
         """Runs the command line, and exits: 0 done, 1 failed, 2 refused, 130 interrupted."""
         sys.exit(exit_code(lambda: cls().execute()))
 
-    def _hadoop_options(self) -> dict[str, Any]:
-        """What mrjob's Hadoop runner takes of the command line."""
+    def _mrjobs_options(self) -> dict[str, Any]:
+        """What mrjob's runners take of the command line."""
         said = {**self._non_option_kwargs(), **self._kwargs_from_switches(set(RUNNER_OPTS)), **self._job_kwargs()}
         said.pop("mr_job_script")
-        return said | {name: getattr(self.options, name) for name in NODE_OPTIONS}
+        return said
+
+    def _hadoop_options(self) -> dict[str, Any]:
+        return self._mrjobs_options() | {name: getattr(self.options, name) for name in NODE_OPTIONS}
 
 
 def adopted(kind: type[PlainMRJob]) -> type[MRJob]:
@@ -88,6 +115,14 @@ def _hear_mrjob(verbose: bool) -> None:
     log = logging.getLogger("mrjob")
     log.handlers, log.propagate = [handler], False
     log.setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def _tell(groups: Mapping[str, Mapping[str, int]], step: int, quiet: bool) -> None:
+    """Says the counters that a job's own code has counted."""
+    for name, counters in groups.items():
+        if not quiet and name != "fanin" and not HADOOPS.search(name):
+            for counter, value in counters.items():
+                print(f"fanin: counter {name}, {counter}: {value} (step {step})", file=sys.stderr)
 
 
 def _warn(counters: Mapping[str, int], done: str, quiet: bool) -> None:

@@ -18,8 +18,6 @@ class PlannedJob(MRJob, ABC):
         super().configure_args()
         add = self.arg_parser.add_argument_group("fanin, engines of columns").add_argument
         add("--parts", type=int, metavar="N", help="part files to write, as N reducers would (default 1)")
-        add("--memory", metavar="SIZE", help="memory for the local engine (default a quarter of the machine)")
-        add("--threads", type=int, metavar="N", help="threads of the local engine (default all cores)")
         add("--max-line", default=f"{MAX_LINE}B", metavar="SIZE", help="refuse longer lines (default 16 MiB)")
         add("--strict", action="store_true", help="refuse invalid UTF-8 instead of reading it as U+FFFD")
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from jobs.plan import Plan
@@ -81,9 +80,9 @@ def describe(
     )  # fmt: skip
 
 
-def describe_steps(
-    steps: Sequence[Mapping[str, Any]],
-    script: str,
+def describe_lines(
+    job: str,
+    plan: Mapping[str, Any],
     inputs: Inputs,
     arguments: Sequence[str],
     counters: Mapping[str, int],
@@ -92,15 +91,20 @@ def describe_steps(
     started: str,
     seconds: float,
 ) -> Manifest:
-    """The manifest of what mappers and reducers over lines have written: of its lines nothing is known.
-
-    steps: as mrjob describes them.  script: the file that holds their code.
-    """
-    code = hashlib.sha256(Path(script).read_bytes()).hexdigest()
-    name = base_name(script)
-    plan = {"steps": [dict(step) for step in steps], "script": name, "sha256": code}
-    made = Made(name, plan, inputs, arguments, counters)
+    """The manifest of what mappers and reducers over lines have written: of its lines nothing is known."""
+    made = Made(job, plan, inputs, arguments, counters)
     return manifest(made, encoding="lines", files=files, started=started, seconds=seconds)
+
+
+def script_plan(steps: Sequence[Mapping[str, Any]], script: str) -> dict[str, Any]:
+    """What an mrjob class declares.  steps: as mrjob describes them.  script: the file that holds their code."""
+    return {"steps": [dict(step) for step in steps], "script": base_name(script), "sha256": sha256(script)}
+
+
+def sha256(file: str) -> str:
+    """The digest, in hex, of a local file."""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def signature(plan: Mapping[str, Any], parts: int, inputs: Inputs) -> str:

@@ -12,7 +12,6 @@ def part(key: str, parts: int, start: int = TEXT) -> str:
     """SQL for the part, 0 to parts - 1, of the encoded key `key` (VARCHAR).  start: TEXT or FIELDS."""
     if parts == 1:
         return "0"
-    step = f"lambda h, b: (h * 31 + b) & {MASK}"
     # Characters are bytes where there are as many of them; elsewhere the bytes are read from their hex, signed.
     ascii_codes = f"list_transform(string_split({key}, ''), lambda c: ord(c)::BIGINT)"
     signed_bytes = (
@@ -20,7 +19,22 @@ def part(key: str, parts: int, start: int = TEXT) -> str:
     )
     hashed = (
         f"CASE WHEN {key} = '' THEN {start}"
-        f" WHEN strlen({key}) = length({key}) THEN list_reduce({ascii_codes}, {step}, {start}::BIGINT)"
-        f" ELSE list_reduce({signed_bytes}, {step}, {start}::BIGINT) END"
+        f" WHEN strlen({key}) = length({key}) THEN {_hashed(ascii_codes, str(start))}"
+        f" ELSE {_hashed(signed_bytes, str(start))} END"
     )
+    return modulo(hashed, parts)
+
+
+def hashed_latin(key: str, start: str) -> str:
+    """SQL for the hash of `key`, text whose characters are bytes (latin-1), that goes on from the hash `start`."""
+    signed_bytes = f"list_transform(string_split({key}, ''), lambda c: ord(c)::BIGINT - if(c > chr(127), 256, 0))"
+    return f"if({key} = '', {start}, {_hashed(signed_bytes, start)})"
+
+
+def modulo(hashed: str, parts: int) -> str:
+    """SQL for the part, 0 to parts - 1, of what has that hash."""
     return f"(({hashed}) & {MASK >> 1}) % {parts}"
+
+
+def _hashed(codes: str, start: str) -> str:
+    return f"list_reduce({codes}, lambda h, b: (h * 31 + b) & {MASK}, ({start})::BIGINT)"

@@ -21,7 +21,7 @@ from mrjob.fs.local import LocalFilesystem
 from mrjob.hadoop import HadoopJobRunner
 
 from jobs.engines.bundle import ROW_WHEELS, Node, bundle
-from jobs.engines.describe import describe_steps
+from jobs.engines.describe import describe_lines, script_plan
 from jobs.engines.hadoop import conf, history, jvm
 from jobs.engines.hadoop.filesystem import NativeHdfs
 from jobs.engines.hadoop.inputs import check
@@ -242,7 +242,8 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
     def _describe(self, output: Output) -> Describe:
         """What the manifest is to say of the parts that `output` has adopted."""
         counters = self._count(output)
-        return partial(describe_steps, self._steps, self._script_path, self._inputs, self._arguments, counters)
+        plan = script_plan(self._steps, self._script_path)
+        return partial(describe_lines, plan["script"], plan, self._inputs, self._arguments, counters)
 
     def _count(self, output: Output) -> dict[str, int]:
         read = sum(file.size or 0 for file in self._inputs.files)

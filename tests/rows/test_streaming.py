@@ -1,0 +1,127 @@
+"""`fanin streaming` against a few lines of Python, and against the real streaming jar with the same command lines."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from jobs.streaming import main
+from tests import command, lab
+from tests.rows.mapreduce import Key, Lines, grouped
+from tests.rows.programs import PROGRAMS, Program
+
+OURS = ("-D", "mapreduce.job.maps=1", "--threads", "1", "--quiet")
+
+
+@pytest.fixture(params=PROGRAMS)
+def program(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """A program, its files in the current directory."""
+    found = PROGRAMS[request.param]
+    for folder, files in ((tmp_path, found.inputs), (tmp_path / "shipped", found.shipped)):
+        folder.mkdir(exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+def command_line(program: Program, output: str) -> list[str]:
+    inputs = [word for name in program.inputs for word in ("-input", name)]
+    return [*program.arguments, *inputs, "-output", output]
+
+
+def parts(folder: str) -> list[Lines]:
+    """The lines of each part."""
+    files = [path.read_bytes() for path in sorted(Path(folder).glob("part-*"))]
+    assert all(data.endswith(b"\n") or not data for data in files)
+    return [data.split(b"\n")[:-1] for data in files]
+
+
+def alike(found: list[Lines], expected: list[Lines], key: Key, in_order: bool = True) -> None:
+    """The same parts: in each the same keys in the same order, and the same lines of each key."""
+    one, two = ([grouped(part, key) for part in some] for some in (found, expected))
+    if in_order:
+        assert one == two
+    else:
+        assert Counter(map(str, one)) == Counter(map(str, two))
+
+
+def test_the_parts_are_those_of_mapreduce(program: Program) -> None:
+    main([*OURS, *command_line(program, "out")])
+    expected = program.expected(program.inputs)
+    alike(parts("out"), expected, program.key)
+
+
+@pytest.fixture(scope="session")
+def jar() -> dict[str, str]:
+    """The environment in which Hadoop runs."""
+    return lab.environment()
+
+
+def run_jar(jar: dict[str, str], *arguments: str) -> command.Result:
+    """The real streaming jar, in one process, over files of this machine."""
+    local = [
+        f"-D{name}" for name in ("mapreduce.framework.name=local", "fs.defaultFS=file:///", "hadoop.tmp.dir=tmp")
+    ]
+    return command.call("hadoop", "jar", jar["HADOOP_STREAMING_JAR"], *local, *arguments, env=jar)
+
+
+@pytest.mark.hadoop
+def test_the_parts_are_those_of_the_streaming_jar(program: Program, jar: dict[str, str]) -> None:
+    """Mappers' parts in any order: there the largest split is the first."""
+    run_jar(jar, "-Dmapreduce.job.maps=1", *command_line(program, "theirs")).ok()
+    alike(parts("theirs"), program.expected(program.inputs), program.key, in_order=not program.maps)
+    main([*OURS, *command_line(program, "ours")])
+    alike(parts("ours"), parts("theirs"), program.key, in_order=not program.maps)
+
+
+TOLD = "^(map_input|mapred_(t|job_id)|mapreduce_(task_(id|attempt|partition|ismap)|map_input|job_(id|reduces)|framework)|my_)"
+ASKING = (
+    "-D", "my.own-setting=1", "-D", "mapreduce.job.maps=1", "-D", "mapreduce.job.reduces=1", "-input", "odd näme 50%25.txt", "-input", "b.txt",
+    "-mapper", f"bash -c \"cat >/dev/null; env | grep -E '{TOLD}'\"", "-reducer", f"bash -c \"cat; env | grep -E '{TOLD}'\"",
+)  # fmt: skip
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "odd näme 50%25.txt").write_bytes(b"a line longer\n")
+    (tmp_path / "b.txt").write_bytes(b"b\n")
+    monkeypatch.chdir(tmp_path)
+
+
+def told(output: str) -> Counter[str]:
+    """What tasks have told of their environment, the job's number left out."""
+    (part,) = parts(output)
+    return Counter(
+        re.sub(r"(task|attempt|job)_[0-9a-z]+_\d+", r"\1_JOB", line.decode().rstrip("\t")) for line in part
+    )
+
+
+def expected_to_be_told(folder: Path) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for kind, number, name, size in (("m", 0, "odd näme 50%25.txt", 14), ("m", 1, "b.txt", 2), ("r", 0, "", 0)):
+        map = "true" if kind == "m" else "false"
+        task, attempt = f"task_JOB_{kind}_{number:06d}", f"attempt_JOB_{kind}_{number:06d}_0"
+        found.update([
+            f"mapreduce_task_id={task}", f"mapred_tip_id={task}", f"mapreduce_task_attempt_id={attempt}", f"mapred_task_id={attempt}",
+            f"mapreduce_task_partition={number}", f"mapred_task_partition={number}",
+            f"mapreduce_task_ismap={map}", f"mapred_task_is_map={map}",
+            "mapreduce_job_id=job_JOB", "mapred_job_id=job_JOB", "mapreduce_job_reduces=1", "mapreduce_framework_name=local", "my_own_setting=1",
+        ])  # fmt: skip
+        for prefix in ("map_input", "mapreduce_map_input") if name else ():
+            found.update([f"{prefix}_file=file:{folder}/{name}", f"{prefix}_start=0", f"{prefix}_length={size}"])
+    return found
+
+
+@pytest.mark.usefixtures("inputs")
+def test_tasks_are_told_what_they_are_in_their_environment(tmp_path: Path) -> None:
+    main(["--threads", "1", *ASKING, "-output", "out"])
+    assert told("out") == expected_to_be_told(tmp_path)
+
+
+@pytest.mark.hadoop
+@pytest.mark.usefixtures("inputs")
+def test_tasks_of_the_jar_are_told_the_same(tmp_path: Path, jar: dict[str, str]) -> None:
+    run_jar(jar, *ASKING, "-output", "out").ok()
+    assert told("out") == expected_to_be_told(tmp_path)
