@@ -226,9 +226,10 @@ def _texts(value: Option) -> list[str | None]:
 
 
 def _refuse_shared(nodes: Iterable[Node]) -> None:
-    """Raises UsageError for two nodes with one output, and for one in another's."""
+    """Raises UsageError for two nodes with one output, for one in another's, and for one that is read but not waited for."""
     seen: dict[str, Node] = {}
-    for node in nodes:
+    all = list(nodes)
+    for node in all:
         output = node.output.rstrip("/")
         for other, owner in seen.items():
             if output == other or f"{output}/".startswith(f"{other}/") or f"{other}/".startswith(f"{output}/"):
@@ -236,3 +237,9 @@ def _refuse_shared(nodes: Iterable[Node]) -> None:
                     f"{node.step.at('output')}{node.output} is the output of {owner.name}, too, or in it, or around it"
                 )
         seen[output] = node
+    for node in all:
+        for path in node.inputs:
+            if isinstance(path, str) and (owner := seen.get(path.rstrip("/"))):
+                raise UsageError(
+                    f'{node.step.at("inputs")}{path} is the output of {owner.name}; name the step, as {{step = "{owner.step.name}"}}'
+                )

@@ -54,17 +54,27 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def identity_of(path: str) -> dict[str, Any]:
-    """Raw files, told by each one's path, size and version; UsageError if there are none."""
-    files = resolve([path]).files
-    told = [[file.name, file.entry.size, file.entry.version] for file in files]
-    return {"files": len(files), "bytes": sum(file.entry.size for file in files), "digest": digest(told)}
+    """Raw files, told by each one's path, size and version, and an output directory by its files' checksums; UsageError if none is there."""
+    inputs = resolve([path])
+    listed = {f"{directory}/": _content(manifest) for directory, manifest in inputs.manifests.items()}
+    raw = [
+        [file.name, file.entry.size, file.entry.version]
+        for file in inputs.files
+        if not file.name.startswith(tuple(listed))
+    ]
+    size = sum(file.entry.size for file in inputs.files)
+    return {"files": len(inputs.files), "bytes": size, "digest": digest([raw, listed])}
 
 
 def output_of(signature: str, manifest: Manifest | None) -> dict[str, str]:
     """Another step's output.  manifest: None where it has been cleaned away."""
     if manifest is None:
         return {"signature": signature}
-    return {"signature": signature, "content": digest([[f.name, f.size, f.crc32c] for f in manifest.all_files])}
+    return {"signature": signature, "content": _content(manifest)}
+
+
+def _content(manifest: Manifest) -> str:
+    return digest([[file.name, file.size, file.crc32c] for file in manifest.all_files])
 
 
 def _same(old: Any, new: Any) -> bool:
