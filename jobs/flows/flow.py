@@ -239,7 +239,7 @@ def _refuse_shared(nodes: Iterable[Node]) -> None:
         seen[output] = node
     for node in all:
         for path in node.inputs:
-            if isinstance(path, str) and (owner := seen.get(path.rstrip("/"))):
-                raise UsageError(
-                    f'{node.step.at("inputs")}{path} is the output of {owner.name}; name the step, as {{step = "{owner.step.name}"}}'
-                )
+            maker = seen.get(path.rstrip("/")) if isinstance(path, str) else None
+            if maker:
+                advice = f'name the step, as {{step = "{maker.step.name}"}}'
+                raise UsageError(f"{node.step.at('inputs')}{path} is the output of {maker.name}; {advice}")
