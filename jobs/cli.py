@@ -1,4 +1,4 @@
-"""The command line: fanin run, streaming, join, hot-keys, bucket, merge, cat, verify, history, show, doctor."""
+"""The command line: fanin run, streaming, flow, join, hot-keys, bucket, merge, cat, verify, history, show, doctor."""
 
 import argparse
 import sys
@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         "join": (_join, "join two inputs: fanin join LEFT RIGHT --on KEYS -o OUT"),
         "hot-keys": (_hot_keys, "the commonest keys of an input: fanin hot-keys INPUT... --on KEYS"),
         "streaming": (_streaming, "Hadoop Streaming's own command line, on this machine"),
+        "flow": (_flow, "steps chained through output directories: fanin flow run FLOW.toml"),
         "bucket": (_bucket, "divide by keys, for joins: fanin bucket INPUT... --on KEYS --buckets N -o OUT"),
     }
     for name, (command, help) in jobs.items():
@@ -115,6 +116,12 @@ def _streaming(options: argparse.Namespace) -> None:
     from jobs.streaming import main as streaming
 
     streaming(options.arguments)
+
+
+def _flow(options: argparse.Namespace) -> None:
+    from jobs.flows.cli import main as flow
+
+    flow(options.arguments)
 
 
 def _merge(options: argparse.Namespace) -> None:

@@ -1,6 +1,8 @@
 """What an engine says of an output in its manifest: the same words for the same job on every engine."""
 
 import hashlib
+import json
+import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, NamedTuple
@@ -10,6 +12,9 @@ from jobs.storage.base import base_name
 from jobs.storage.inputs import Inputs
 from jobs.storage.manifest import NO_PARTIALS, File, Input, Manifest, Origin, Partials, digest
 from jobs.storage.places import absolute
+
+STEP = "FANIN_STEP"
+"""A variable of the environment in which a flow tells the command of a step, as JSON, what the manifest is to keep of it."""
 
 
 class Made(NamedTuple):
@@ -52,6 +57,7 @@ def manifest(
         samples=list(samples),
         inputs=_read(made.inputs),
         origins=_origins(made.inputs),
+        step=json.loads(os.environ.get(STEP) or "{}"),
         started=started,
         seconds=seconds,
     )

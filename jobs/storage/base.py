@@ -64,6 +64,9 @@ class Storage(Protocol):
     def read(self, path: str, limit: int) -> bytes | None:
         """The bytes of a small file, at most `limit` + 1 of them, or None if there is none."""
 
+    def erase(self, path: str) -> None:
+        """Removes a file, or a folder and all in it; whoever reads that meanwhile finds it whole, or not at all, or is refused."""
+
     def begin(self, output: str, overwrite: bool) -> Attempt:
         """An attempt at `output`; raises UsageError if that exists and may not be overwritten.
 

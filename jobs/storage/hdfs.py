@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from jobs.errors import FaninError, UsageError
 from jobs.storage.base import Attempt, Entry, Writer, join
-from jobs.storage.renamed import RenamedAttempt
+from jobs.storage.renamed import RenamedAttempt, erase_folder
 from jobs.storage.site import folder, site
 
 PORT = 8020  # Hadoop's own default
@@ -58,6 +58,13 @@ class Hdfs:
 
     def begin(self, output: str, overwrite: bool) -> Attempt:
         return RenamedAttempt(self, output, overwrite)
+
+    def erase(self, path: str) -> None:
+        entry = self.stat(path)
+        if entry and entry.folder:
+            erase_folder(self, path)
+        else:
+            self.delete(path)
 
     # What RenamedAttempt takes
 

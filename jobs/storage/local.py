@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import IO
 
-from jobs.errors import UsageError
+from jobs.errors import FaninError, UsageError
 from jobs.storage.base import Attempt, Entry, Writer, join, reading_failed, writing_failed
-from jobs.storage.renamed import RenamedAttempt
+from jobs.storage.renamed import RenamedAttempt, erase_folder
 
 STDIN = "-"
 
@@ -52,6 +52,15 @@ class Local:
             return None
         except OSError as error:
             raise reading_failed(path, error) from error
+
+    def erase(self, path: str) -> None:
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                erase_folder(self, os.path.abspath(path))
+            else:
+                os.remove(path)
+        except OSError as error:
+            raise FaninError(f"{path}: cannot be removed: {error.strerror}") from error
 
     def begin(self, output: str, overwrite: bool) -> Attempt:
         return RenamedAttempt(self, os.path.abspath(output), overwrite)

@@ -81,6 +81,7 @@ class Manifest:
     samples: list[str]
     inputs: list[Input]
     origins: list[Origin]
+    step: Mapping[str, Any]
     started: str
     seconds: float
 

@@ -68,6 +68,11 @@ class Output:
         name, writer = self._attempt.create(part_name(number))
         return PartWriter(name, number, writer, self._files.append)
 
+    def named(self, number: int, name: str) -> "PartWriter":
+        """The file `name`, part `number`, of what is no records of ours; to be written and closed."""
+        found, writer = self._attempt.create(name)
+        return PartWriter(found, number, writer, self._files.append)
+
     def partial(self, number: int) -> "PartWriter":
         """The file of the partial states of part `number`, to be written and closed."""
         name, writer = self._attempt.create(partial_name(number))

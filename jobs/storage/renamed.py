@@ -35,6 +35,14 @@ class Folders(Protocol):
         """Removes a folder and all in it; none there is no error."""
 
 
+def erase_folder(folders: Folders, path: str) -> None:
+    """Removes a folder, under a name that the next attempt at it sweeps should this be cut off."""
+    parent, slash, name = path.rstrip("/").rpartition("/")
+    doomed = f"{parent}{slash}.{name}.attempt-{new_tag()}"
+    folders.rename(path, doomed)
+    folders.delete(doomed)
+
+
 class RenamedAttempt:
     """An attempt at `output`; see the module."""
 

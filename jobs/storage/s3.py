@@ -74,6 +74,17 @@ class S3:
     def begin(self, output: str, overwrite: bool) -> Attempt:
         return S3Attempt(self, output.rstrip("/"), overwrite)
 
+    def erase(self, path: str) -> None:
+        entry = self.stat(path)
+        if not entry or not entry.folder:
+            self.remove([path])
+            return
+        prefix = self.key(path).rstrip("/") + "/"
+        keys = [item["Key"] for page in self._pages(path, Prefix=prefix) for item in page.get("Contents", ())]
+        last = [key for key in keys if key == prefix + MANIFEST]  # what it lists is missing then, and told so
+        for some in ([key for key in keys if key not in last], last):
+            self.remove([f"s3://{self._bucket}/{key}" for key in some])
+
     def key(self, path: str) -> str:
         """The key of a path, as it is written: no character of it stands for another."""
         return path.removeprefix("s3://").partition("/")[2]

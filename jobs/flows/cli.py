@@ -1,0 +1,107 @@
+"""fanin flow run, show and clean."""
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from jobs.errors import UsageError
+from jobs.flows import show
+from jobs.flows.file import load
+from jobs.flows.flow import Graph
+from jobs.flows.journal import Journal, is_running, last, locked
+from jobs.flows.run import Run, plan
+from jobs.flows.state import States
+from jobs.storage.places import storage_of
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The command line `fanin flow ...`."""
+    options = _parser().parse_args(arguments)
+    said = dict(_pair(text) for text in options.set)
+    graph = load(options.flow).graph(said)
+    options.command(options, graph.until(options.until) if getattr(options, "until", None) else graph)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fanin flow", description="Steps chained through output directories.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run what is not done")
+    run.add_argument(
+        "-r", "--runner", default="", choices=["local", "hadoop"], help="engine of its jobs, joins and buckets"
+    )
+    run.add_argument("--jobs", type=int, default=2, metavar="N", help="steps at a time (default 2)")
+    run.add_argument("--until", metavar="STEP", help="this step, and what it needs")
+    run.add_argument(
+        "--force", action="append", default=[], metavar="STEP", help="run it though it is done; damaged, too"
+    )
+    run.add_argument("--dry-run", action="store_true", help="say what would run, and why")
+    run.add_argument("--events", metavar="FILE|-", help="append what happens, as JSON lines")
+    run.add_argument("-q", "--quiet", action="store_true", help="say nothing on the way")
+    run.set_defaults(command=_run)
+
+    shown = commands.add_parser("show", help="the graph, and how each step stands")
+    shown.add_argument("-r", "--runner", default="", choices=["local", "hadoop"])
+    shown.add_argument("--svg", metavar="FILE", help="as a picture")
+    shown.set_defaults(command=_show)
+
+    clean = commands.add_parser(
+        "clean", help="remove the outputs of steps with keep = false, once all that reads them is done"
+    )
+    clean.add_argument("-r", "--runner", default="", choices=["local", "hadoop"])
+    clean.add_argument("--dry-run", action="store_true", help="say what would be removed")
+    clean.set_defaults(command=_clean)
+
+    for one in (run, shown, clean):
+        one.add_argument("flow", metavar="FLOW", help="a flow's file, such as conf/flows/viewer_ages.toml")
+        one.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter")
+        one.add_argument("-v", "--verbose", action="store_true", help="tell tracebacks, too")
+    return parser
+
+
+def _run(options: argparse.Namespace, graph: Graph) -> None:
+    forced = frozenset(options.force)
+    for name in forced:
+        graph.until(name)  # which says so if there is none
+    if options.jobs < 1:
+        raise UsageError(f"--jobs: {options.jobs} is too small; it must be at least 1")
+    if options.dry_run:
+        for state in plan(States(graph, options.runner, forced).all()):
+            print(
+                f"{state.node.name}: {'; '.join(state.why)}\n  fanin {shlex.join(state.node.command(options.runner))}"
+            )
+        return
+    with locked(graph), closing(Journal(graph, options.events)) as journal:
+        count = Run(graph, options.runner, options.jobs, journal, forced, options.quiet).run()
+        if not options.quiet:
+            journal.say(f"{graph.name}: done; {count} of {len(graph.nodes)} steps were run")
+
+
+def _show(options: argparse.Namespace, graph: Graph) -> None:
+    found = show.standing(States(graph, options.runner).all(), last(graph), is_running(graph))
+    if options.svg:
+        Path(options.svg).write_text(show.svg(graph, found))
+        return
+    for line in show.text(graph, found):
+        print(line)
+
+
+def _clean(options: argparse.Namespace, graph: Graph) -> None:
+    with locked(graph):
+        states = States(graph, options.runner).all()
+        for state in states.values():
+            readers = [one for one in states.values() if state.node in one.node.nodes]
+            if state.state != "done" or state.node.step.keep or not readers or not all(one.good for one in readers):
+                continue
+            print(f"{'would remove' if options.dry_run else 'removed'} {state.node.output}")
+            if not options.dry_run:
+                storage_of(state.node.output).erase(state.node.output)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text}: write --set NAME=VALUE")
+    return name, value

@@ -1,0 +1,75 @@
+"""A step that is any program: what it has written into a folder is published as an output directory."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from jobs.engines.describe import describe_lines
+from jobs.errors import FaninError, UsageError
+from jobs.storage.inputs import resolve
+from jobs.storage.output import Output
+
+READ = 4 << 20
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs `OUTPUT COUNT INPUT... WORD... [--overwrite]`; FaninError, and nothing published, if the program fails."""
+    output, count, *rest = arguments
+    overwrite = rest[-1:] == ["--overwrite"]
+    inputs, words = rest[: int(count)], rest[int(count) : len(rest) - overwrite]
+    read = resolve(inputs)
+    with Output(output, overwrite) as out:
+        folder = out.spill / "command"
+        folder.mkdir(parents=True)
+        filled = list(_filled(words, inputs, str(folder.absolute())))
+        _run(filled)
+        files = sorted(folder.iterdir())
+        for file in files:
+            _check(file, output)
+        for number, file in enumerate(files):
+            with open(file, "rb") as source, closing(out.named(number, file.name)) as writer:
+                while data := source.read(READ):
+                    writer.write(memoryview(data), data.count(b"\n"))
+        counters = {"read": sum(file.size or 0 for file in read.files), "records": out.records}
+        out.publish(partial(describe_lines, words[0], {"command": list(words)}, read, words, counters))
+
+
+def _filled(words: Sequence[str], inputs: Sequence[str], folder: str) -> Iterator[str]:
+    for word in words:
+        if word == "{inputs}":
+            yield from inputs
+            continue
+        if "{input}" in word:
+            if len(inputs) != 1:
+                raise UsageError(
+                    f"{word!r}: there are {len(inputs)} inputs; a word {{inputs}} stands for all of them"
+                )
+            word = word.replace("{input}", inputs[0])
+        yield word.replace("{output}", folder)
+
+
+def _run(words: Sequence[str]) -> None:
+    """Runs a program to its end; it and what it has started are killed if this is interrupted."""
+    try:
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
+    except OSError as error:
+        raise FaninError(f"{words[0]}: cannot be started: {error.strerror}") from error
+    try:
+        code = process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    if code:
+        raise FaninError(f"{words[0]}: {f'exit code {code}' if code > 0 else f'killed by signal {-code}'}")
+
+
+def _check(file: Path, output: str) -> None:
+    if file.is_symlink() or not file.is_file() or file.name[0] in "._":
+        raise FaninError(
+            f"{output}: the command has written {file.name!r}; only plain files that are not hidden are published"
+        )

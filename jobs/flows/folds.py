@@ -1,0 +1,102 @@
+"""A reduce that does not wait: what shards publish is folded, some at a time, until one fold of all that is left makes the output.
+
+    a b c d  e f g h  i        fan = 4
+    └──1──┘  └──2──┘  │        folded while i is under way
+       └──────┴───────┘        the output
+
+Folds lie beside the output, hidden, under a name that tells of what they are; a run that is interrupted finds those of before.
+"""
+
+from dataclasses import dataclass
+
+from jobs.flows.flow import Node
+from jobs.flows.signature import output_of
+from jobs.storage.base import MANIFEST, base_name, join
+from jobs.storage.manifest import LIMIT, Manifest, digest
+from jobs.storage.places import storage_of
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Some inputs of a reduce, or folds, that make one."""
+
+    node: Node
+    inputs: tuple[str, ...]
+    level: int
+    output: str
+
+    @property
+    def name(self) -> str:
+        return base_name(self.output)
+
+
+class Folds:
+    """The folds of one reduce.  fan: how many outputs one of them takes."""
+
+    def __init__(self, node: Node, fan: int) -> None:
+        self.node, self._fan = node, fan
+        parent, slash, name = node.output.rstrip("/").rpartition("/")
+        self._place = f"{parent}{slash}.{name}.folds"
+        self._waiting: dict[int, list[str]] = {}
+        self._missing = {one.output for one in node.nodes}
+        self._under_way = 0
+        for path in node.paths:
+            if path not in self._missing:
+                self._waiting.setdefault(0, []).append(path)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all inputs are there, and what is left of them fits into the last fold."""
+        return not self._missing and not self._under_way and len(self.last()) <= self._fan
+
+    def last(self) -> list[str]:
+        """What the last fold takes: all that waits."""
+        return [path for level in sorted(self._waiting) for path in self._waiting[level]]
+
+    def add(self, path: str) -> None:
+        """An input that has been published."""
+        self._missing.discard(path)
+        self._waiting.setdefault(0, []).append(path)
+
+    def next(self) -> Fold | None:
+        """A fold that can begin, each only once; None while there is none."""
+        while not self.complete:
+            full = [level for level, waiting in sorted(self._waiting.items()) if len(waiting) >= self._fan]
+            some = (full[0], self._fan) if full else self._rest()
+            if not some:
+                return None
+            level, count = some
+            inputs, self._waiting[level] = tuple(self._waiting[level][:count]), self._waiting[level][count:]
+            fold = Fold(self.node, inputs, level, join(self._place, digest([_content(path) for path in inputs])[:16]))
+            self._under_way += 1
+            if not storage_of(fold.output).stat(join(fold.output, MANIFEST)):
+                return fold
+            self.folded(fold)
+        return None
+
+    def folded(self, fold: Fold) -> None:
+        """A fold that has been published."""
+        self._under_way -= 1
+        self._waiting.setdefault(fold.level + 1, []).append(fold.output)
+
+    def clean(self) -> None:
+        """Removes what lies beside the output."""
+        storage = storage_of(self._place)
+        if storage.stat(self._place):
+            storage.erase(self._place)
+
+    def _rest(self) -> tuple[int, int] | None:
+        """Once all inputs are there: the lowest level, to be folded though it is not full, as too much waits for the last fold."""
+        if self._missing or self._under_way:
+            return None
+        level = next(level for level, waiting in sorted(self._waiting.items()) if waiting)
+        if len(self._waiting[level]) == 1:
+            above = next(one for one, waiting in sorted(self._waiting.items()) if waiting and one > level)
+            self._waiting[above] += self._waiting.pop(level)
+            return above, min(self._fan, len(self._waiting[above]))
+        return level, len(self._waiting[level])
+
+
+def _content(path: str) -> dict[str, str]:
+    data = storage_of(path).read(join(path, MANIFEST), LIMIT)
+    return output_of("", Manifest.from_json(data or b"", path))

@@ -1,0 +1,179 @@
+"""A flow's run: each step is a fanin command of its own, started once all that it needs is there and verified."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence, Set
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.engines.describe import STEP
+from jobs.errors import FaninError
+from jobs.flows import lifeline
+from jobs.flows.flow import Graph, Node
+from jobs.flows.folds import Fold, Folds
+from jobs.flows.journal import Journal
+from jobs.flows.state import State, States
+from jobs.flows.steps import Delete, Reduce
+from jobs.storage.places import storage_of
+
+TOLD = 30  # lines of a failed step
+LOOK = 1.0
+
+
+class StepFailed(FaninError):
+    """A step that failed, as its command told it."""
+
+
+def plan(states: Mapping[str, State]) -> list[State]:
+    """The nodes that a run runs, in order; FaninError for one at whose output something else lies."""
+    foreign = [state for state in states.values() if state.state == "foreign"]
+    if foreign:
+        raise FaninError(f"{foreign[0].node.name}: {foreign[0].why[0]}")
+    damaged = [state for state in states.values() if state.state == "damaged"]
+    if damaged:
+        state = damaged[0]
+        raise FaninError(f"{state.node.name}: {state.why[0]}; --force {state.node.name} makes it again")
+    return [state for state in states.values() if not state.good]
+
+
+@dataclass
+class Run:
+    """One run of a graph.  jobs: steps at a time.  runner: the engine that steps are given, '' for their own."""
+
+    graph: Graph
+    runner: str
+    jobs: int
+    journal: Journal
+    forced: Set[str] = frozenset()
+    quiet: bool = False
+    _running: dict[Future[None], Node | Fold] = field(default_factory=dict)
+    _left: dict[str, Node] = field(default_factory=dict)
+    _folds: dict[str, Folds] = field(default_factory=dict)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> int:
+        """Runs all that is not done; how many steps were run. FaninError once one has failed, and those beside it have ended."""
+        states = States(self.graph, self.runner, self.forced)
+        self._left = {state.node.name: state.node for state in plan(states.all())}
+        for name, state in states.found.items():
+            if state.good:
+                self.journal.tell("skipped", step=name, state=state.state)
+        self._folds = {
+            name: Folds(node, node.step.fan) for name, node in self._left.items() if isinstance(node.step, Reduce)
+        }
+        for folds in self._folds.values():
+            for node in folds.node.nodes:
+                if node.name not in self._left:
+                    folds.add(node.output)
+        count, failed = len(self._left), None
+        with ThreadPoolExecutor(self.jobs) as pool:
+            try:
+                while self._left or self._running:
+                    if failed is None:
+                        self._start(pool)
+                    if not self._running:
+                        break
+                    done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        failed = self._ended(self._running.pop(future), future.exception()) or failed
+            finally:
+                self._over.set()
+        if failed:
+            raise failed
+        for folds in self._folds.values():
+            folds.clean()
+        return count
+
+    def _start(self, pool: ThreadPoolExecutor) -> None:
+        """Starts what can be, as far as there is room: folds first, then nodes that need nothing that is left."""
+        for folds in self._folds.values():
+            while len(self._running) < self.jobs and (fold := folds.next()):
+                self._running[pool.submit(self._fold, fold)] = fold
+        for name, node in list(self._left.items()):
+            waits = any(need.name in self._left or need in self._running.values() for need in node.needs)
+            folding = name in self._folds and not self._folds[name].complete
+            if len(self._running) < self.jobs and not waits and not folding:
+                del self._left[name]
+                self._running[pool.submit(self._node, node)] = node
+
+    def _ended(self, what: Node | Fold, error: BaseException | None) -> BaseException | None:
+        """Takes note of what has ended; its error."""
+        if error:
+            if isinstance(what, Node):
+                self.journal.tell("failed", step=what.name, error=str(error))
+            return error
+        if isinstance(what, Fold):
+            self._folds[what.node.name].folded(what)
+            return None
+        for folds in self._folds.values():
+            if what in folds.node.nodes:
+                folds.add(what.output)
+        return None
+
+    def _node(self, node: Node) -> None:
+        """Runs a node, whose inputs are all there now."""
+        states = States(self.graph.until(node.name), self.runner, self.forced | {node.name})
+        state = states.all()[node.name]
+        waits = [one for one in node.needs if not states.found[one.name].good and one.name not in self.forced]
+        if waits:
+            raise FaninError(f"{node.name}: its input {waits[0].output} is {states.found[waits[0].name].state}")
+        words = node.command(self.runner)
+        if node.name in self._folds:
+            words = [words[0], *self._folds[node.name].last(), "--output-dir", node.output, *node.options]
+        if isinstance(node.step, Delete):
+            verified = [one.output for one in node.after]
+            words = ["delete", node.output, str(len(verified)), *verified, *node.paths]
+        if storage_of(node.output).stat(node.output):
+            words = [*words, "--overwrite"]
+        self.journal.tell("started", step=node.name, why=state.why, command=words)
+        self._call(node.name, words, state.parts)
+        self.journal.tell("done", step=node.name, output=node.output)
+
+    def _fold(self, fold: Fold) -> None:
+        """Merges some of a reduce's inputs while others are under way."""
+        self.journal.tell("folding", step=fold.node.name, inputs=fold.inputs, output=fold.output)
+        self._call(
+            f"{fold.node.name} (a fold)", ["merge", *fold.inputs, "--output-dir", fold.output], {"step": fold.name}
+        )
+        self.journal.tell("folded", step=fold.node.name, output=fold.output)
+
+    def _call(self, name: str, words: Sequence[str], parts: Mapping[str, Any]) -> None:
+        """Runs a fanin command on a life line; StepFailed with what it said, if it fails."""
+        ours, theirs = os.pipe()
+        environment = {**os.environ, STEP: json.dumps(parts)}
+        try:
+            process = subprocess.Popen(
+                lifeline.command(ours, words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                pass_fds=[ours], env=environment, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(ours)
+        said: list[str] = []
+        reader = threading.Thread(target=lambda: said.extend(_lines(process)), daemon=True)
+        reader.start()
+        try:
+            while process.poll() is None and not self._over.wait(0.02):
+                pass
+        finally:
+            os.close(theirs)  # it has ended, or is told to
+            code = process.wait()
+            reader.join(LOOK)
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        if code:
+            told = "\n".join(f"  {line}" for line in said[-TOLD:])
+            raise StepFailed(f"{name} failed, exit code {code}:\n{told}\n  its command: fanin {shlex.join(words)}")
+        for line in said:
+            if not self.quiet:
+                self.journal.say(f"{name}: {line.removeprefix('fanin: ')}")
+
+
+def _lines(process: "subprocess.Popen[bytes]") -> list[str]:
+    assert process.stdout
+    return process.stdout.read().decode(errors="replace").splitlines()

@@ -1,0 +1,133 @@
+"""How a flow stands: which steps are done, which are stale and why, which are to do."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from jobs.errors import FaninError, UsageError
+from jobs.flows.flow import Graph, Node
+from jobs.flows.signature import Parts, differences, identity_of, output_of, parts
+from jobs.flows.steps import Delete
+from jobs.storage.base import MANIFEST, join
+from jobs.storage.manifest import LIMIT, Manifest
+from jobs.storage.places import storage_of
+from jobs.storage.verified import published
+
+Is = Literal["done", "cleaned", "stale", "damaged", "to do", "waiting", "foreign"]
+
+
+@dataclass(frozen=True)
+class State:
+    """How a node stands.  why: in words, where it is not done.  parts: what its manifest is to keep; empty while inputs are not known.
+
+    cleaned: its output is not there, and whoever read it is done.  foreign: something else lies at its output.
+    """
+
+    node: Node
+    state: Is
+    why: list[str]
+    parts: Parts
+    manifest: Manifest | None = None
+
+    @property
+    def good(self) -> bool:
+        return self.state in ("done", "cleaned")
+
+
+@dataclass
+class States:
+    """The states of a graph's nodes, in its order.  forced: steps or nodes that are to run though they are done."""
+
+    graph: Graph
+    runner: str
+    forced: Set[str] = frozenset()
+    found: dict[str, State] = field(default_factory=dict)
+
+    def all(self) -> dict[str, State]:
+        """The state of each node; UsageError for an input that is not there and that no step makes."""
+        self.found = {}
+        deleted = _deleted(self.graph)
+        for node in self.graph.nodes.values():
+            self.found[node.name] = self._state(node, deleted)
+        self._clean()
+        return self.found
+
+    def _state(self, node: Node, deleted: Mapping[str, Any]) -> State:
+        manifest, wrong = _manifest(node)
+        inputs: dict[str, Any] = {}
+        waits = [f"{need.name} is not done" for need in node.after if not self._good(need)]
+        for one in node.inputs:
+            if isinstance(one, Node):
+                before = self.found[one.name]
+                if before.state == "cleaned" or (
+                    before.state == "to do" and before.why == ["its output is not there"]
+                ):
+                    inputs[one.output] = output_of(before.parts["signature"], None)
+                elif before.good:
+                    inputs[one.output] = output_of(before.parts["signature"], before.manifest)
+                else:
+                    waits.append(f"{one.name} is {before.state}")
+            else:
+                inputs[one] = self._raw(node, one, deleted)
+        new = parts(node, self.runner, inputs)
+        forced = bool({node.name, node.step.name} & self.forced)
+        if wrong and not (forced and wrong[0] == "damaged"):
+            return State(node, wrong[0], [wrong[1]], new)
+        if waits:
+            return State(node, "waiting" if manifest is None else "stale", waits, new, manifest)
+        if forced:
+            return State(node, "stale", ["forced"], new, manifest)
+        if manifest is None:
+            return State(node, "to do", ["its output is not there"], new)
+        changed = differences(manifest.step, new)
+        return State(node, "stale" if changed else "done", changed, new, manifest)
+
+    def _good(self, node: Node) -> bool:
+        return self.found[node.name].good
+
+    def _raw(self, node: Node, path: str, deleted: Mapping[str, Any]) -> Any:
+        try:
+            return identity_of(path)
+        except UsageError as error:
+            if path in deleted:
+                return deleted[path]
+            key = node.step.key if node.step.key in node.step.lines and "inputs" not in node.step.lines else "inputs"
+            raise UsageError(f"{node.step.at(key)}{error}") from None
+
+    def _clean(self) -> None:
+        """Calls those cleaned whose outputs are not there, and are wanted by none that is to run."""
+        for name, state in reversed(list(self.found.items())):
+            readers = [one for one in self.found.values() if state.node in one.node.nodes]
+            absent = state.state in ("to do", "waiting") and state.manifest is None
+            if absent and readers and not state.node.step.keep and all(one.good for one in readers):
+                self.found[name] = State(state.node, "cleaned", [], state.parts)
+
+
+def _manifest(node: Node) -> tuple[Manifest | None, tuple[Is, str] | None]:
+    """What lies at a node's output, and what is wrong with it."""
+    storage = storage_of(node.output)
+    try:
+        data = storage.read(join(node.output, MANIFEST), LIMIT)
+        if data is None:
+            there = storage.stat(node.output)
+            return None, ("foreign", f"{node.output}: exists, and is no output of fanin") if there else None
+        manifest = Manifest.from_json(data, node.output)
+        if manifest.step.get("step") != node.name:
+            return None, ("foreign", f"{node.output}: was not made by this step; remove it, or name another output")
+        published(storage, node.output, storage.list(node.output))
+    except UsageError:
+        raise
+    except FaninError as error:
+        return None, ("damaged", str(error))
+    return manifest, None
+
+
+def _deleted(graph: Graph) -> dict[str, Any]:
+    """What the flow's own deletions have removed: path to its identity then."""
+    found: dict[str, Any] = {}
+    for node in graph.nodes.values():
+        if isinstance(node.step, Delete):
+            manifest, _ = _manifest(node)
+            if manifest is not None:
+                found |= manifest.plan.get("deleted", {})
+    return found
