@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-__all__ = ["RUNNER_OPTS", "MRJob"]
+__all__ = ["RUNNER_OPTS", "MRJob", "translate_jobconf", "translate_jobconf_for_all_versions"]
 
 
 class LooseVersion(list[int | str]):
@@ -44,5 +44,6 @@ def _distutils() -> Iterator[None]:
 
 
 with _distutils():
+    from mrjob.compat import translate_jobconf, translate_jobconf_for_all_versions
     from mrjob.job import MRJob
     from mrjob.options import _RUNNER_OPTS as RUNNER_OPTS

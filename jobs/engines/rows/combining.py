@@ -10,8 +10,9 @@ from itertools import islice
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
-from mrjob.job import MRJob
 from mrjob.protocol import StandardJSONProtocol
+
+from jobs.plain_mrjob import MRJob
 
 PAIRS, BYTES = 2_000_000, 64 << 20  # that wait for the combiner, as in Hadoop's buffer of a mapper
 PLAIN = frozenset({int, float, bool, type(None)})

@@ -127,7 +127,7 @@ def _receive(source: socket.socket, descriptors: int) -> tuple[dict[str, Any], l
 def main(base: int, script: str, arguments: Sequence[str]) -> None:
     """Runs the script of a job up to where its task would begin."""
     _die_with_parent()
-    from mrjob.job import MRJob  # setuptools' own .pth has brought distutils
+    from jobs.plain_mrjob import MRJob
 
     def execute(job: MRJob) -> None:
         wanted = os.environ.get(CLASS)

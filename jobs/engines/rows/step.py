@@ -4,11 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mrjob.compat import translate_jobconf
-
 from jobs.engines.rows import key_fields
 from jobs.engines.rows.shuffle import Keys
 from jobs.errors import UsageError
+from jobs.plain_mrjob import translate_jobconf
 
 LIB = r"org\.apache\.hadoop\.(mapred|mapreduce)\.lib\.(\w+\.)*"
 TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"

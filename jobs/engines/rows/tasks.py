@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from mrjob.compat import translate_jobconf_for_all_versions
-
 from jobs.engines.rows.children import ChildFailed, Start, Stopped, Watch
 from jobs.engines.rows.step import Command
 from jobs.engines.rows.workspace import Workspace
 from jobs.errors import FaninError
+from jobs.plain_mrjob import translate_jobconf_for_all_versions
 
 TOLD = 20  # lines of a failed child's standard error
 REPORTER = b"reporter:"
