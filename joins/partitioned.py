@@ -75,7 +75,7 @@ class PartitionedRunner(JoinRunner):
         super()._collect(output)
 
     def _lines(self) -> int:
-        return sum(file.listed.records for file in self._inputs.files if file.listed)
+        return sum(file.listed.records for name in NAMES for file in self._sources[name].files if file.listed)
 
 
 class PartitionedJoin(JoinJob):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from joins.sample import Sample  # it brings what nodes do without
 
 SALT, DECIDES, MARKER = "fanin's salt", "fanin's deciding cell", "fanin's marker"
+FLAGS = (DECIDES, MARKER)
 SPREAD = 257  # labels of null keys
 HOT = 5  # a key is hot if it has more than this part of a reducer's mean load: then even several cannot make one late by a fifth
 

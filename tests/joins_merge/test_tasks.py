@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from joins import JoinJob
-from joins.plan import NAMES, Name
+from joins.plan import HOWS, NAMES, Name
+from joins.salting import Hot
 from joins.tasks import Task
 from tests import command
 
@@ -17,7 +18,7 @@ EVENTS = b"user\turl\n" + b"".join(b"u%d\t/p%d\n" % (n * 7 % 13, n) for n in ran
 USERS = b"id\tage\n" + b"".join(b"u%d\t%d\n" % (n, 20 + n) for n in range(4, 16)) + b"u4\t\\\\\n\\N\t1\n"
 
 
-def joined(folder: Path, job: JoinJob, first: Name) -> tuple[command.Result, bytes]:
+def joined(folder: Path, job: JoinJob, first: Name, hot: Sequence[Hot] | None = None) -> tuple[command.Result, bytes]:
     """What the merge says of what the mappers write, and that."""
     sources = job.sources()
     sides: dict[str, list[Name]] = {}
@@ -25,12 +26,12 @@ def joined(folder: Path, job: JoinJob, first: Name) -> tuple[command.Result, byt
         for file in sources[name].files:
             sides.setdefault(file.name, []).append(name)
     plan = job.plan(sources)
-    (folder / "task.json").write_text(Task(plan, first, sides).to_json())
+    (folder / "task.json").write_text(Task(plan, first, sides, hot=hot).to_json())
     lines = b""
     for path in sides:
         environment = os.environ | {"mapreduce_map_input_file": f"file:{path}"}
         lines += task("map", folder, Path(path).read_bytes(), environment).ok().out
-    columns = len(plan.left.keys) + 1
+    columns = len(plan.left.keys) + (1 if hot is None else 2)
     shuffled = sorted(lines.splitlines(keepends=True), key=lambda line: b"\t".join(line.split(b"\t")[:columns]))
     return task("merge", folder, b"".join(shuffled)), lines
 
@@ -51,6 +52,22 @@ def test_tasks_write_what_the_local_engine_does(how: str, first: Name, tmp_path:
     arguments = [*files(tmp_path, events=EVENTS, users=USERS), "--on", "user=id", "--how", how, "--order"]
     merged, _ = joined(tmp_path, JoinJob(arguments), first)
     assert merged.ok().out == command.run("join", *arguments).ok().out
+
+
+@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("options", [[], ["--left-where", "url <> '/p3'", "--where", "url <> '/p7'"]])
+def test_salted_tasks_write_what_the_local_engine_does(how: str, options: list[str], tmp_path: Path) -> None:
+    hot = [Hot("u9", 2, 2, list("abcd")), Hot("u4", 1, 3, list("xyz")), Hot("none", 3, 1, list("ijk"))]
+    arguments = [
+        *files(tmp_path, events=EVENTS, users=USERS + b"u9\t1\nu9\t2\n"),
+        "--on",
+        "user=id",
+        "--how",
+        how,
+        *options,
+    ]
+    merged, _ = joined(tmp_path, JoinJob(arguments), "right", hot)
+    assert sorted(merged.ok().out.splitlines()) == sorted(command.run("join", *arguments).ok().out.splitlines())
 
 
 def test_a_mapper_sends_both_sides_of_a_file_that_is_on_both(tmp_path: Path) -> None:
