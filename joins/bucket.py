@@ -15,21 +15,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import duckdb
-
-from jobs.database import database, explain_failure
-from jobs.engines import local
+from jobs.database import database
 from jobs.engines.describe import Made, manifest
-from jobs.engines.local import Settings, limits_of
-from jobs.engines.progress import Progress
+from jobs.engines.local import Settings, attempt, limits_of, write_parts
 from jobs.engines.runner import LocalRunner
 from jobs.errors import UsageError
 from jobs.planned import PlannedJob, at_least
 from jobs.spill import Spill
-from jobs.storage.base import writing_failed
 from jobs.storage.inputs import Inputs, resolve
-from jobs.storage.output import Describe, Output
-from jobs.text.arrow import StreamFailed
+from jobs.storage.output import Describe
 from jobs.text.sources import Reading
 from joins import one_input
 from joins.bucketed import FUNCTION
@@ -42,23 +36,14 @@ def run(plan: BucketPlan, inputs: Inputs, path: str, settings: Settings) -> Coun
 
     Raises FaninError, and leaves nothing, when anything fails.
     """
-    progress = Progress(local.total(inputs.files), settings.quiet)
-    reading = Reading(plan.max_line, plan.strict, progress=progress, shape=plan.side.input)
-    try:
-        with Output(path, settings.overwrite) as output:
-            with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
-                open_side(connection, plan.side, partial(reading.texts, inputs.files))
-                result = connection.sql(plan.records())
-                local.write_parts(result, output.part, plan.buckets, progress)
-            counters = reading.counters + Counter(records=output.records, spilled=spill.most)
-            made = Made(plan.job, plan.to_dict(), inputs, settings.arguments, counters)
-            output.publish(described(plan, made))
-    except (duckdb.Error, StreamFailed) as error:
-        raise explain_failure(error, reading) from error
-    except OSError as error:
-        raise writing_failed(path, error) from error
-    finally:
-        progress.end()
+    reading = Reading(plan.max_line, plan.strict, shape=plan.side.input)
+    with attempt(path, settings, inputs.files, reading) as (output, progress):
+        with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
+            open_side(connection, plan.side, partial(reading.texts, inputs.files))
+            write_parts(connection.sql(plan.records()), output.part, plan.buckets, progress)
+        counters = reading.counters + Counter(records=output.records, spilled=spill.most)
+        made = Made(plan.job, plan.to_dict(), inputs, settings.arguments, counters)
+        output.publish(described(plan, made))
     return counters
 
 

@@ -78,9 +78,8 @@ class JoinRunner(TasksRunner, ABC):
         return {"stream.num.map.output.key.fields": max(len(self._plan.aggregate.group_by), 1)}
 
     def _first(self) -> Name:
-        """The smaller side, whose rows of one key are held while those of the other pass."""
-        sizes = {name: sum(file.size or 0 for file in self._sources[name].files) for name in NAMES}
-        return min(NAMES, key=lambda name: sizes[name])
+        """The side whose lines come first."""
+        return local.smaller(self._sources)
 
     def _sides(self) -> Mapping[str, list[Name]]:
         """The sides, of those that tasks read, that each file is on, by the path that a task will be told."""

@@ -16,7 +16,7 @@ from jobs.text.sources import Reading
 from jobs.top import TopK
 from joins.bucketed import in_buckets
 from joins.plan import HOWS, NAMES, JoinPlan, Name
-from joins.sides import Layout, bound, keys_of, known_heads
+from joins.sides import Layout, add_options, bound, keys_of, known_heads, told
 
 if TYPE_CHECKING:
     from joins.hadoop import JoinRunner
@@ -78,11 +78,7 @@ class JoinJob(PlannedJob):
             help="both sides are in order of their keys: merge them, in constant memory",
         )
         add("--max-rows", type=int, metavar="N", help="refuse to join if more rows would match")
-        add("--format", metavar="F", help="of both sides: tsv, csv, jsonl, common, combined or an nginx log_format")
-        add("--header", action="store_true", help="files of both sides begin with their columns' names")
-        add("--delimiter", metavar="C", help="between a csv's columns (default a comma)")
-        add("--null", metavar="TEXT", help=r"what stands for null (default \N in tsv, nothing in csv)")
-        add("--time-zone", metavar="ZONE", help="of times without one (default UTC)")
+        add_options(add)
         for name in NAMES:
             add(f"--{name}-format", metavar="F", help=f"of the {name} side, if not both's")
             add(f"--{name}-columns", metavar="C", help=f"the {name} side's columns, as 'id, at:time'; without a"
@@ -91,22 +87,7 @@ class JoinJob(PlannedJob):
 
     def layout(self, name: Name) -> Layout:
         """How a side is read: as declared, but for what options say."""
-        declared, o = {"left": self.left, "right": self.right}[name], vars(self.options)
-
-        def said(option: str, default: Any) -> Any:
-            own = o.get(f"{name}_{option}")
-            value = o.get(option) if own is None else own
-            return default if value is None else value
-
-        return Layout(
-            said("format", declared.format),
-            bool(o["header"] or declared.header),
-            said("columns", declared.columns),
-            said("delimiter", declared.delimiter),
-            said("null", declared.null),
-            said("time_zone", declared.zone),
-            o[f"{name}_where"] if o[f"{name}_where"] is not None else declared.where,
-        )
+        return told(self.options, {"left": self.left, "right": self.right}[name], name)
 
     def sources(self) -> dict[Name, Inputs]:
         """The files of each side."""

@@ -12,19 +12,16 @@ from functools import partial
 
 import duckdb
 
-from jobs.database import database, explain_failure, make_partials, output_columns
-from jobs.engines import local
+from jobs.database import database, make_partials, output_columns
 from jobs.engines.describe import Made, manifest
-from jobs.engines.local import Settings, limits_of
+from jobs.engines.local import Settings, attempt, limits_of, total, write, write_parts
 from jobs.engines.progress import Progress
 from jobs.errors import FaninError, UsageError
 from jobs.plan import Plan
 from jobs.spill import Spill
-from jobs.storage.base import writing_failed
 from jobs.storage.inputs import Inputs
 from jobs.storage.local import STDIN
-from jobs.storage.output import Output
-from jobs.text.arrow import StreamFailed
+from jobs.storage.output import Describe, Output
 from jobs.text.sources import Reading
 from joins import stages
 from joins.bucketed import FUNCTION
@@ -43,33 +40,42 @@ def run(plan: JoinPlan, sources: Sources, path: str, settings: Settings, max_row
     both = together(sources)
     if max_rows is not None and STDIN in {file.name for file in both.files}:
         raise UsageError("--max-rows counts the keys of both inputs first, and standard input can be read only once")
-    progress = Progress(local.total(both.files), settings.quiet)
-    readings = {
-        name: Reading(plan.max_line, plan.strict, progress=progress, shape=plan.sides[name].input) for name in NAMES
-    }
+    readings = readings_of(plan)
     texts = {name: partial(readings[name].texts, sources[name].files) for name in NAMES}
-    try:
-        with Output(path, settings.overwrite) as output:
-            with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
-                plan, columns = open_join(connection, plan, texts)
-                if max_rows is not None:
-                    refuse_explosion(connection, plan, max_rows)
-                    for reading in readings.values():
-                        reading.counters.clear()
-                columns = _write(connection, output, plan, columns, settings.parts, progress)
-            read = sum((reading.counters for reading in readings.values()), Counter[str]())
-            counters = read + Counter(records=output.records, spilled=spill.most)
-            output.publish(partial(
-                manifest, Made(plan.job, plan.to_dict(), both, settings.arguments, counters), columns=columns,
-                order=sorted_by(plan), partitioner=parted_by(plan, settings.parts),
-            ))  # fmt: skip
-    except (duckdb.Error, StreamFailed) as error:
-        raise explain_failure(error, *readings.values()) from error
-    except OSError as error:
-        raise writing_failed(path, error) from error
-    finally:
-        progress.end()
+    with attempt(path, settings, both.files, *readings.values()) as (output, progress):
+        with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
+            plan, columns = open_join(connection, plan, texts)
+            if max_rows is not None:
+                refuse_explosion(connection, plan, max_rows)
+                for reading in readings.values():
+                    reading.counters.clear()
+            columns = _write(connection, output, plan, columns, settings.parts, progress)
+        counters = counted(readings, output, spill)
+        made = Made(plan.job, plan.to_dict(), both, settings.arguments, counters)
+        output.publish(described(made, plan, columns, settings.parts))
     return counters
+
+
+def readings_of(plan: JoinPlan) -> dict[Name, Reading]:
+    """How each side is read."""
+    return {name: Reading(plan.max_line, plan.strict, shape=plan.sides[name].input) for name in NAMES}
+
+
+def counted(readings: Mapping[Name, Reading], output: Output, spill: Spill) -> Counter[str]:
+    """The counters of a join that has been written."""
+    read = sum((reading.counters for reading in readings.values()), Counter[str]())
+    return read + Counter(records=output.records, spilled=spill.most)
+
+
+def described(made: Made, plan: JoinPlan, columns: list[Mapping[str, str]], parts: int) -> Describe:
+    """The manifest of the sorted records of a join.  columns: name and type."""
+    return partial(manifest, made, columns=columns, order=sorted_by(plan), partitioner=parted_by(plan, parts))
+
+
+def smaller(sources: Sources) -> Name:
+    """The side whose rows of one key are held while those of the other pass; one of a size that nobody knows is not small."""
+    sizes = {name: total(sources[name].files) for name in NAMES}
+    return min(NAMES, key=lambda name: (sizes[name] is None, sizes[name]))
 
 
 def together(sources: Sources) -> Inputs:
@@ -126,10 +132,10 @@ def _write(
     """Writes the records, or what is aggregated of them; gives the columns of what is written."""
     if not plan.aggregate:
         names = [column["name"] for column in columns]
-        local.write_parts(connection.sql(stages.records(plan, names, parts)), output.part, parts, progress)
+        write_parts(connection.sql(stages.records(plan, names, parts)), output.part, parts, progress)
         return columns
     whole: Plan = replace(plan.aggregate, keep_partials=False).at_once()
     types = {column["name"]: column["type"] for column in columns}
     make_partials(connection, whole, types)
-    local.write(connection, output, whole, types, parts, progress)
+    write(connection, output, whole, types, parts, progress)
     return output_columns(connection, plan.aggregate, types)

@@ -16,18 +16,16 @@ from functools import partial
 
 import duckdb
 
-from jobs.database import database, explain_failure, output_columns
-from jobs.engines import local as engine
-from jobs.engines.describe import Made, manifest
-from jobs.engines.local import Settings, limits_of
+from jobs.database import database, output_columns
+from jobs.engines.describe import Made
+from jobs.engines.local import Settings, attempt, limits_of, write
 from jobs.engines.progress import Progress
 from jobs.errors import UsageError
 from jobs.spill import Spill
-from jobs.storage.base import writing_failed
 from jobs.storage.output import Output, PartWriter
-from jobs.text.arrow import StreamFailed, records
+from jobs.text.arrow import records
 from jobs.text.sources import Reading
-from joins.local import Sources, parted_by, sorted_by, together
+from joins.local import Sources, counted, described, readings_of, smaller, together
 from joins.ordered import merged
 from joins.plan import NAMES, JoinPlan, Name
 
@@ -40,27 +38,14 @@ def run(plan: JoinPlan, sources: Sources, path: str, settings: Settings) -> Coun
     if settings.parts > 1 and not plan.aggregate:
         raise UsageError(f"--parts {settings.parts}: --presorted writes one part, in order of its inputs")
     both = together(sources)
-    progress = Progress(engine.total(both.files), settings.quiet)
-    readings = {
-        name: Reading(plan.max_line, plan.strict, progress=progress, shape=plan.sides[name].input) for name in NAMES
-    }
-    try:
-        with Output(path, settings.overwrite) as output:
-            limits = replace(limits_of(settings, output), threads=1)  # lines stay in order
-            with Spill(output.spill) as spill, database(limits) as connection:
-                columns = _write(connection, output, plan, sources, readings, settings.parts, progress)
-            read = sum((reading.counters for reading in readings.values()), Counter[str]())
-            counters = read + Counter(records=output.records, spilled=spill.most)
-            output.publish(partial(
-                manifest, Made(plan.job, plan.to_dict(), both, settings.arguments, counters), columns=columns,
-                order=sorted_by(plan), partitioner=parted_by(plan, settings.parts),
-            ))  # fmt: skip
-    except (duckdb.Error, StreamFailed) as error:
-        raise explain_failure(error, *readings.values()) from error
-    except OSError as error:
-        raise writing_failed(path, error) from error
-    finally:
-        progress.end()
+    readings = readings_of(plan)
+    with attempt(path, settings, both.files, *readings.values()) as (output, progress):
+        limits = replace(limits_of(settings, output), threads=1)  # lines stay in order
+        with Spill(output.spill) as spill, database(limits) as connection:
+            columns = _write(connection, output, plan, sources, readings, settings.parts, progress)
+        counters = counted(readings, output, spill)
+        made = Made(plan.job, plan.to_dict(), both, settings.arguments, counters)
+        output.publish(described(made, plan, columns, settings.parts))
     return counters
 
 
@@ -75,7 +60,7 @@ def _write(
 ) -> list[Mapping[str, str]]:
     """Writes the records, or what is aggregated of them; gives the columns of what is written."""
     files = {name: sources[name].files for name in NAMES}
-    merge = partial(merged, connection, plan, _smaller(sources), readings, files)
+    merge = partial(merged, connection, plan, smaller(sources), readings, files)
     if not plan.aggregate:
         part = output.part(0)
         _, columns = merge(lambda sql: _append(connection, sql, part))
@@ -84,16 +69,10 @@ def _write(
     merging, columns = merge(lambda _: None)
     types = {column["name"]: column["type"] for column in columns}
     connection.execute(f"CREATE VIEW partial AS {merging.states}")
-    engine.write(connection, output, plan.aggregate, types, parts, progress)
+    write(connection, output, plan.aggregate, types, parts, progress)
     return output_columns(connection, plan.aggregate, types)
 
 
 def _append(connection: duckdb.DuckDBPyConnection, sql: str, part: PartWriter) -> None:
     for _, count, data in records(connection.sql(sql)):
         part.write(data, count)
-
-
-def _smaller(sources: Sources) -> Name:
-    """The side whose rows of a large key are held; one of a size that nobody knows is not small."""
-    sizes = {name: engine.total(sources[name].files) for name in NAMES}
-    return min(NAMES, key=lambda name: (sizes[name] is None, sizes[name]))

@@ -1,8 +1,9 @@
 """The two inputs of a join: how their lines are read, as options tell, and which columns there are."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from jobs.errors import UsageError
 from jobs.storage.inputs import Inputs
@@ -26,6 +27,36 @@ class Layout:
     null: str | None = None
     zone: str = "UTC"
     where: str = ""
+
+
+def add_options(add: Callable[..., Any]) -> None:
+    """The options that tell a Layout, but its columns and condition.  add: a job's add_passthru_arg."""
+    add("--format", metavar="F", help="tsv (default), csv, jsonl, common, combined or an nginx log_format")
+    add("--header", action="store_true", help="files begin with their columns' names")
+    add("--delimiter", metavar="C", help="between a csv's columns (default a comma)")
+    add("--null", metavar="TEXT", help=r"what stands for null (default \N in tsv, nothing in csv)")
+    add("--time-zone", metavar="ZONE", help="of times without one (default UTC)")
+
+
+def told(options: Any, declared: Layout, name: Name | None) -> Layout:
+    """The Layout that options tell of a side, or of the only input: as declared where they do not."""
+    o = vars(options)
+    where = o[f"{name}_where" if name else "where"]
+
+    def said(option: str, default: Any) -> Any:
+        own = o.get(f"{name}_{option}") if name else None
+        value = o.get(option) if own is None else own
+        return default if value is None else value
+
+    return Layout(
+        said("format", declared.format),
+        o["header"] or declared.header,
+        said("columns", declared.columns),
+        said("delimiter", declared.delimiter),
+        said("null", declared.null),
+        said("time_zone", declared.zone),
+        declared.where if where is None else where,
+    )
 
 
 def bound(layout: Layout, keys: Sequence[str], heads: Sequence[Head], name: Name | None) -> Side:

@@ -5,8 +5,9 @@ files ── blocks ──> DuckDB: lines, rows, partial, final, records ──>
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -62,35 +63,48 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
 
     Raises FaninError, and leaves nothing, when anything fails.
     """
-    threads = _threads(settings)
-    progress = Progress(total(inputs.files), settings.quiet)
     plan = bound(plan, inputs)
-    reading = Reading(plan.max_line, plan.strict, _readers(threads, inputs.files), progress, plan.input)
+    reading = Reading(plan.max_line, plan.strict, _readers(_threads(settings), inputs.files), shape=plan.input)
+    with attempt(path, settings, inputs.files, reading) as (output, progress):
+        with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
+            opened = _opened(connection, plan, inputs.files, output.spill, reading.counters)
+            types = open_rows(connection, opened, lambda: reading.texts(inputs.files))
+            columns = output_columns(connection, plan, types)
+            whole = plan.at_once()
+            bad = make_partials(connection, whole, types)
+            samples = refuse_too_many(opened, inputs.files, bad, reading.counters["lines"])
+            partials = (
+                Partials(output.partials, state_types(connection), types) if plan.keep_partials else NO_PARTIALS
+            )
+            write(connection, output, whole, types, settings.parts, progress)
+        counters = reading.counters + Counter(records=output.records, bad_rows=bad, spilled=spill.most)
+        output.publish(partial(
+            describe, plan, inputs, arguments=settings.arguments, columns=columns, counters=counters,
+            samples=samples, partials=partials,
+        ))  # fmt: skip
+    return counters
+
+
+@contextmanager
+def attempt(
+    path: str, settings: Settings, files: Sequence[InputFile], *readings: Reading
+) -> Iterator[tuple[Output, Progress]]:
+    """The output directory `path`, to be written and published within, and how far the readings are with the files.
+
+    What fails in DuckDB, or with the output, is told in the job's terms.
+    """
+    progress = Progress(total(files), settings.quiet)
+    for reading in readings:
+        reading.progress = progress
     try:
         with Output(path, settings.overwrite) as output:
-            with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
-                opened = _opened(connection, plan, inputs.files, output.spill, reading.counters)
-                types = open_rows(connection, opened, lambda: reading.texts(inputs.files))
-                columns = output_columns(connection, plan, types)
-                whole = plan.at_once()
-                bad = make_partials(connection, whole, types)
-                samples = refuse_too_many(opened, inputs.files, bad, reading.counters["lines"])
-                partials = (
-                    Partials(output.partials, state_types(connection), types) if plan.keep_partials else NO_PARTIALS
-                )
-                write(connection, output, whole, types, settings.parts, progress)
-            counters = reading.counters + Counter(records=output.records, bad_rows=bad, spilled=spill.most)
-            output.publish(partial(
-                describe, plan, inputs, arguments=settings.arguments, columns=columns, counters=counters,
-                samples=samples, partials=partials,
-            ))  # fmt: skip
+            yield output, progress
     except (duckdb.Error, StreamFailed) as error:
-        raise explain_failure(error, reading) from error
+        raise explain_failure(error, *readings) from error
     except OSError as error:
         raise writing_failed(path, error) from error
     finally:
         progress.end()
-    return counters
 
 
 def bound(plan: Plan, inputs: Inputs) -> Plan:

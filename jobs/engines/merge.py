@@ -12,19 +12,17 @@ from typing import Any
 import duckdb
 
 from jobs import stages
-from jobs.database import database, explain_failure, open_lines
+from jobs.database import database, open_lines
 from jobs.engines.describe import describe
-from jobs.engines.local import Settings, limits_of, write
+from jobs.engines.local import Settings, attempt, limits_of, write
 from jobs.errors import UsageError
 from jobs.plan import Plan
 from jobs.spill import Spill
-from jobs.storage.base import MANIFEST, join, writing_failed
+from jobs.storage.base import MANIFEST, join
 from jobs.storage.inputs import InputFile, Inputs
 from jobs.storage.manifest import Manifest, Partials, digest
-from jobs.storage.output import Output
 from jobs.storage.places import storage_of
 from jobs.storage.verified import published
-from jobs.text.arrow import StreamFailed
 from jobs.text.sources import Reading
 
 MAX_LINE = 1 << 30  # of a state, which holds values of several lines
@@ -45,22 +43,17 @@ def run(directories: Sequence[str], path: str, settings: Settings) -> Counter[st
     plan = Plan.from_dict(manifests[0].plan)
     partials = manifests[0].partials
     reading = Reading(MAX_LINE, strict=True)
-    try:
-        with Output(path, settings.overwrite) as output:
-            with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
-                merge(connection, plan, partials, reading, inputs.files)
-                kept = replace(partials, files=output.partials)
-                write(connection, output, plan, partials.rows, settings.parts)
-            added = sum((Counter(manifest.counters) for manifest in manifests), Counter[str]())
-            counters = +Counter({**added, "records": output.records, "spilled": spill.most})
-            output.publish(partial(
-                describe, plan, inputs, arguments=settings.arguments, columns=manifests[0].columns, counters=counters,
-                samples=[sample for manifest in manifests for sample in manifest.samples][:3], partials=kept,
-            ))  # fmt: skip
-    except (duckdb.Error, StreamFailed) as error:
-        raise explain_failure(error, reading) from error
-    except OSError as error:
-        raise writing_failed(path, error) from error
+    with attempt(path, settings, inputs.files, reading) as (output, progress):
+        with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
+            merge(connection, plan, partials, reading, inputs.files)
+            kept = replace(partials, files=output.partials)
+            write(connection, output, plan, partials.rows, settings.parts, progress)
+        added = sum((Counter(manifest.counters) for manifest in manifests), Counter[str]())
+        counters = +Counter({**added, "records": output.records, "spilled": spill.most})
+        output.publish(partial(
+            describe, plan, inputs, arguments=settings.arguments, columns=manifests[0].columns, counters=counters,
+            samples=[sample for manifest in manifests for sample in manifest.samples][:3], partials=kept,
+        ))  # fmt: skip
     return counters
 
 
