@@ -90,7 +90,7 @@ def query(keys: Keys, parts: int) -> str:
     if keys.separator == keys.reducer_separator:
         record = f"if(length(key) = length(line), line || {separator}, line) || {NEWLINE}"
     keyed = f"SELECT {key} AS key, line FROM ({stages.lines()})"
-    part = modulo(hashed_latin("key", str(TEXT)), parts) if parts > 1 else "0"
+    part = modulo(hashed_latin("key", TEXT), parts) if parts > 1 else "0"
     divided = f"SELECT ({part})::INTEGER AS part, key, {record} AS record FROM ({keyed})"
     return f"SELECT part, record FROM ({divided}) ORDER BY part, key"
 
