@@ -1,8 +1,10 @@
 """The shuffle, against a few lines of Python written from Hadoop's semantics."""
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.database import Limits
+from jobs.engines.rows import key_fields
 from jobs.engines.rows.shuffle import Keys, shuffle
+from jobs.errors import UsageError
+from tests.rows import java
 
 SMALL = Limits(256_000_000, 1)
 
@@ -50,28 +55,30 @@ def split(line: bytes, keys: Keys) -> tuple[bytes, bytes]:
     return line[:at], line[at + len(separator) :]
 
 
-def java_hash(key: bytes, start: int = 1) -> int:
-    for byte in key:
-        start = (31 * start + (byte - 256 if byte > 127 else byte)) & 0xFFFFFFFF
-    return start
-
-
 def expected(files: Sequence[bytes], keys: Keys, parts: int) -> list[list[tuple[bytes, bytes]]]:
     """For each reducer its keys in order, each with what it reads of it."""
     out: list[list[tuple[bytes, bytes]]] = [[] for _ in range(parts)]
+    separator = keys.key_separator.encode()
     for data in files:
         for line in lines_of(data):
             key, value = split(line, keys)
             whole = key + keys.reducer_separator.encode() + value + b"\n"
-            out[(java_hash(key) & 0x7FFFFFFF) % parts].append((key, whole))
-    return [sorted(part) for part in out]
+            if keys.partition is None:
+                number = java.hash_partition(key, parts)
+            else:
+                number = java.field_partition(key, keys.partition, separator, parts)
+            out[number].append((key, whole))
+    if not keys.order:
+        return [sorted(part) for part in out]
+    compare = functools.cmp_to_key(functools.partial(java.compare, fields=keys.order, separator=separator))
+    return [sorted(part, key=lambda pair: compare(pair[0])) for part in out]
 
 
 BYTES = st.binary(max_size=12) | st.text("ab\t\r\n\0,é\x01", max_size=30).map(str.encode)
 SEPARATORS = st.sampled_from(["\t", ",", "a", "é", "\t\t", "\x01"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     files=st.lists(st.lists(BYTES, max_size=8).map(b"\t".join), max_size=3),
     keys=st.builds(Keys, fields=st.integers(0, 3), separator=SEPARATORS, reducer_separator=SEPARATORS),
@@ -83,32 +90,69 @@ def test_any_bytes_come_out_keyed_divided_and_sorted(
     folder = tmp_path_factory.mktemp("shuffle")
     found = shuffled(files, keys, parts, folder)
     for data, part in zip(found, expected(files, keys, parts), strict=True):
-        same_but_for_the_order_of_values(data, part)
+        same_but_for_the_order_of_values(data, part, keys)
 
 
-def same_but_for_the_order_of_values(data: bytes, part: list[tuple[bytes, bytes]]) -> None:
-    """data: lines by key.  part: sorted keys with their lines."""
+def same_but_for_the_order_of_values(data: bytes, part: list[tuple[bytes, bytes]], keys: Keys) -> None:
+    """data: lines by key.  part: keys in order with their lines. Keys that compare as equal may be in any order."""
     lines = re.findall(rb"[^\n]*\n", data)
     assert len(lines) == len(part)
-    keys = [key for key, _ in part]
-    places: dict[bytes, Counter[bytes]] = {}
-    for key, line in part:
-        places.setdefault(key, Counter())[line] += 1
-    found: dict[bytes, Counter[bytes]] = {}
-    for key, line in zip(keys, lines, strict=True):
-        found.setdefault(key, Counter())[line] += 1
-    assert found == places
+    separator, rank = keys.key_separator.encode(), 0
+    wanted, found = set[tuple[int, bytes, int]](), set[tuple[int, bytes, int]]()
+    counts = Counter[tuple[int, bytes]](), Counter[tuple[int, bytes]]()
+    for number, (line, (key, other)) in enumerate(zip(lines, part, strict=True)):
+        before = part[number - 1][0] if number else key
+        if before != key and (not keys.order or java.compare(before, key, keys.order, separator)):
+            rank += 1
+        for told, seen, text in zip((wanted, found), counts, (other, line), strict=True):
+            seen[rank, text] += 1
+            told.add((rank, text, seen[rank, text]))
+    assert found == wanted
+
+
+OPTIONS = ["", "-k1,1", "-k2", "-k1.2,1.3 -k2,2r", "-k3,1", "-r"]
+ORDERS = st.sampled_from([*OPTIONS, "-k1,1n", "-nr"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    lines=st.lists(st.lists(st.integers(-20, 20).map(str) | st.just(""), min_size=1, max_size=3), max_size=20),
+    divided=st.none() | st.sampled_from(OPTIONS).map(key_fields.parse),
+    ordered=ORDERS.map(key_fields.parse),
+    fields=st.integers(1, 3),
+)
+def test_keys_are_divided_and_sorted_by_their_fields(
+    tmp_path_factory: pytest.TempPathFactory,
+    lines: list[list[str]],
+    divided: tuple[key_fields.KeyField, ...] | None,
+    ordered: tuple[key_fields.KeyField, ...],
+    fields: int,
+) -> None:
+    data = "".join(",".join(words) + "\n" for words in lines).encode()
+    keys = Keys(fields, ",", "\t", ",", divided, ordered)
+    found = shuffled([data], keys, 3, tmp_path_factory.mktemp("shuffle"))
+    for out, part in zip(found, expected([data], keys, 3), strict=True):
+        same_but_for_the_order_of_values(out, part, keys)
+
+
+@pytest.mark.parametrize("name", ["separator", "reducer_separator", "key_separator"])
+def test_separators_that_cannot_be_are_refused(name: str) -> None:
+    for wrong in ("", "\n", "a\r"):
+        with pytest.raises(UsageError, match="the field separator"):
+            replace(Keys(), **{name: wrong})
+    with pytest.raises(UsageError, match=r"mapreduce.map.output.key.field.separator=é: must be one byte"):
+        Keys(key_separator="é", order=key_fields.parse("-k2"))
 
 
 def test_long_values_and_long_keys(tmp_path: Path) -> None:
     letters = [b"b", b"a\xff", b"\x00", b"a"]
     long = [key * size + b"\t" + key[:1] * more for key in letters for size in (1, 700, 1500) for more in (900, 1100)]
-    long += [b"k\t" + b"v" * 3_000_000, b"k" * 30_000, b"\t" + b"\xe9" * 5000, b"x" * 5000 + b"\t", b"k\t1:2"]
+    long += [b"k\t" + b"v" * 3_000_000, b"k" * 1_200_000, b"\t" + b"\xe9" * 5000, b"x" * 5000 + b"\t", b"k\t1:2"]
     files = [b"\r\n".join(long), b"\r".join(reversed(long)), b"\n".join(long) + b"\n", b""]
     for keys in (Keys(), Keys(fields=2, separator="a", reducer_separator=":::")):
         found = shuffled(files, keys, 3, tmp_path)
         for data, part in zip(found, expected(files, keys, 3), strict=True):
-            same_but_for_the_order_of_values(data, part)
+            same_but_for_the_order_of_values(data, part, keys)
 
 
 def test_nothing_to_shuffle_writes_nothing(tmp_path: Path) -> None:

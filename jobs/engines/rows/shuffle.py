@@ -18,6 +18,7 @@ from typing import IO
 
 from jobs import stages
 from jobs.database import Limits, database
+from jobs.engines.rows import key_fields
 from jobs.engines.rows.key_fields import KeyField
 from jobs.errors import UsageError
 from jobs.sql import literal
@@ -49,6 +50,10 @@ class Keys:
     order: tuple[KeyField, ...] | None = None
 
     def __post_init__(self) -> None:
+        if len(self.key_separator.encode()) > 1 and (self.partition or self.order):
+            raise UsageError(
+                f"mapreduce.map.output.key.field.separator={self.key_separator}: must be one byte; Hadoop miscounts others"
+            )
         for separator in (self.separator, self.reducer_separator, self.key_separator):
             if not separator or set(separator) & set("\r\n"):
                 raise UsageError(f"the field separator {separator!r}: must be one character or more, and end no line")
@@ -90,9 +95,17 @@ def query(keys: Keys, parts: int) -> str:
     if keys.separator == keys.reducer_separator:
         record = f"if(length(key) = length(line), line || {separator}, line) || {NEWLINE}"
     keyed = f"SELECT {key} AS key, line FROM ({stages.lines()})"
-    part = modulo(hashed_latin("key", str(TEXT)), parts) if parts > 1 else "0"
-    divided = f"SELECT ({part})::INTEGER AS part, key, {record} AS record FROM ({keyed})"
-    return f"SELECT part, record FROM ({divided}) ORDER BY part, key"
+    divided = f"SELECT ({_part(keys, parts)})::INTEGER AS part, key, {record} AS record FROM ({keyed})"
+    order = key_fields.order(keys.order or (), "key", _latin(keys.key_separator))
+    return f"SELECT part, record FROM ({divided}) ORDER BY {', '.join(['part', *order])}"
+
+
+def _part(keys: Keys, parts: int) -> str:
+    if parts == 1:
+        return "0"
+    if keys.partition is None:
+        return modulo(hashed_latin("key", TEXT), parts)
+    return modulo(key_fields.hashed(keys.partition, "key", _latin(keys.key_separator)), parts)
 
 
 def _latin(text: str) -> str:
