@@ -10,6 +10,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from jobs.engines.describe import describe_lines, sha256
 from jobs.engines.rows.command_line import parse
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UsageError("streaming: give -input PATH and -output DIR")
     inputs = resolve(said.inputs)
     here = machine(options.threads, options.memory, options.quiet, options.task_logs)
-    digests = {one.name: sha256(one.path) for one in said.shipped if "://" not in one.path}
+    digests = {one.name: sha256(one.path) for one in said.shipped if Path(one.path).is_file()}
     with Output(said.output, options.overwrite) as output:
         counted = run("streaming", [said.step], said.shipped, inputs.files, output, here)
         counters = {"read": sum(file.size or 0 for file in inputs.files), "records": output.records}

@@ -125,3 +125,19 @@ def test_tasks_are_told_what_they_are_in_their_environment(tmp_path: Path) -> No
 def test_tasks_of_the_jar_are_told_the_same(tmp_path: Path, jar: dict[str, str]) -> None:
     run_jar(jar, *ASKING, "-output", "out").ok()
     assert told("out") == expected_to_be_told(tmp_path)
+
+
+@pytest.mark.hadoop
+@pytest.mark.parametrize(
+    ("mapper", "size", "code"), [("head -1", 1_000_000, 1), ("true", 120_000, 0), ("head -1", 120_000, 0)]
+)
+def test_the_jar_fails_a_mapper_that_leaves_much_of_its_input(
+    tmp_path: Path, jar: dict[str, str], monkeypatch: pytest.MonkeyPatch, mapper: str, size: int, code: int
+) -> None:
+    """As ours does: test_failures.py."""
+    (tmp_path / "in.txt").write_bytes((b"some line of text\n" * 100_000)[:size])
+    monkeypatch.chdir(tmp_path)
+    arguments = ["-Dmapreduce.job.maps=1", "-input", "in.txt", "-output", "out", "-mapper", mapper]
+    done = run_jar(jar, *arguments)
+    assert done.code == code
+    assert "Broken pipe" in done.err or code == 0

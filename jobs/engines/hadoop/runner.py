@@ -52,9 +52,9 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
     def __init__(
         self, *, overwrite: bool = False, quiet: bool = False, arguments: Sequence[str] = (), **kwargs: Any
     ) -> None:
+        self._exit = ExitStack()  # mrjob's own __init__ packs folders
         super().__init__(**kwargs)
         self._overwrite, self._quiet, self._arguments = overwrite, quiet, arguments
-        self._exit = ExitStack()
         self._site = site()
         self._inputs = Inputs([], {})
         self._on_hdfs = False  # whether something of ours may lie there

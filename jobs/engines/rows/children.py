@@ -1,23 +1,30 @@
 """Children: the processes that map, combine and reduce. They are fed, watched, and never outlive their task."""
 
+import fcntl
 import os
 import select
 import shutil
 import signal
 import subprocess
+import sys
+import termios
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+from jobs.engines.rows.reaper import Reaper
 from jobs.engines.rows.step import Command
 from jobs.errors import FaninError
 
 LOOK = 0.2  # seconds between two looks at a child that does nothing
 PIPE = 1 << 20  # bytes that may wait for a child
+LEFT = (
+    128 << 10
+)  # bytes of its input that a child may leave unread: Hadoop Streaming's buffer, whose last flush may fail there
 
 
 class ChildFailed(FaninError):
@@ -82,10 +89,14 @@ def spawn(
 
 @dataclass
 class Watch:
-    """Kills a child that does nothing.  timeout: seconds, 0 for never.  over: set when all are to stop."""
+    """Kills a child that does nothing.  timeout: seconds, 0 for never.  over: set when all are to stop.
+
+    reaper: kills children if this process is killed.
+    """
 
     timeout: float
     over: threading.Event
+    reaper: Reaper
 
     def run(
         self, start: Start, command: Command, folder: Path, environment: Mapping[str, str],
@@ -100,32 +111,40 @@ class Watch:
             raise
         finally:
             os.close(read)
+        self.reaper.watch(process.pid)
         ended = False
         try:
             outputs = (out.fileno(), errors.fileno())
-            try:
-                unread = self._feed(write, lines, outputs)
-            finally:
-                os.close(write)
-            code = self._wait(process, outputs)
-            ended = True
+            with ExitStack() as stack:
+                try:
+                    unread = self._feed(write, lines, outputs)
+                    waiting = stack.enter_context(_reopened(write))
+                finally:
+                    os.close(write)
+                code = self._wait(process, outputs)
+                ended = True
+                unread += _in(waiting)
         finally:
             if not ended:
                 _kill(process)
-        if unread and code == 0:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it has left in the background
+            self.reaper.forget(process.pid)
+        if unread > LEFT and code == 0:
             raise ChildFailed(
                 "ended before it had read all of its input, which fails on Hadoop, too; let it read to the end"
             )
         return code
 
-    def _feed(self, pipe: int, lines: Iterable[bytes], outputs: tuple[int, ...]) -> bool:
-        """Writes the lines to the child; whether some were not taken."""
+    def _feed(self, pipe: int, lines: Iterable[bytes], outputs: tuple[int, ...]) -> int:
+        """Writes the lines to the child; about how many bytes were not taken, as far as LEFT."""
         _widen(pipe)
         os.set_blocking(pipe, False)
         poll = select.poll()
         poll.register(pipe, select.POLLOUT)
         alive = _Alive(self, outputs)
-        for chunk in lines:
+        chunks = iter(lines)
+        for chunk in chunks:
             rest = memoryview(chunk)
             while rest:
                 try:
@@ -135,8 +154,11 @@ class Watch:
                     if not poll.poll(LOOK * 1000):
                         alive.look()
                 except BrokenPipeError:
-                    return True
-        return False
+                    left = len(rest)
+                    while left <= LEFT and (chunk := next(chunks, b"")):
+                        left += len(chunk)
+                    return left
+        return 0
 
     def _wait(self, process: Process, outputs: tuple[int, ...]) -> int:
         alive = _Alive(self, outputs)
@@ -183,8 +205,27 @@ def _kill(process: Process) -> None:
             return
 
 
-def _widen(pipe: int) -> None:
-    import fcntl
+@contextmanager
+def _reopened(pipe: int) -> Iterator[int | None]:
+    """The reading end of a pipe that is written to, which tells how much waits in it; Linux alone gives it."""
+    try:
+        end = os.open(f"/proc/self/fd/{pipe}", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        yield None
+        return
+    try:
+        yield end
+    finally:
+        os.close(end)
 
+
+def _in(pipe: int | None) -> int:
+    """Bytes that wait in a pipe."""
+    if pipe is None:
+        return 0
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def _widen(pipe: int) -> None:
     with suppress(OSError, AttributeError):  # Linux alone has it
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE)

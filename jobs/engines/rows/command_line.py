@@ -13,7 +13,7 @@ WITH_VALUE = (
     "-D", "-conf", "-files", "-archives", "-file", "-cacheFile", "-cacheArchive", "-input", "-output", "-mapper", "-combiner",
     "-reducer", "-partitioner", "-inputformat", "-outputformat", "-numReduceTasks", "-cmdenv", "-additionalconfspec",
 )  # fmt: skip
-PASSED_OVER = ("-verbose", "-info", "-lazyOutput", "-background")
+PASSED_OVER = ("-verbose", "-info", "-background")
 IDENTITY = "IdentityReducer"
 NONE = "NONE"
 

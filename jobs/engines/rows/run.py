@@ -16,6 +16,7 @@ from jobs.engines.rows.children import Start, Watch, spawn
 from jobs.engines.rows.lines import records
 from jobs.engines.rows.machine import Machine
 from jobs.engines.rows.preloaded import COMBINES, Preloaded
+from jobs.engines.rows.reaper import Reaper
 from jobs.engines.rows.shuffle import shuffle
 from jobs.engines.rows.splits import Split, splits
 from jobs.engines.rows.step import Command, Step
@@ -23,6 +24,7 @@ from jobs.engines.rows.tasks import Task, Tasks, side_by_side, told
 from jobs.engines.rows.workspace import Shipped, Workspace
 from jobs.storage.base import writing_failed
 from jobs.storage.inputs import InputFile, resolve
+from jobs.storage.local import STDIN
 from jobs.storage.output import Output
 from jobs.text.arrow import StreamFailed
 
@@ -45,6 +47,7 @@ def run(
     counters = []
     progress = Progress(sum(file.size or 0 for file in files), machine.quiet)
     try:
+        files = [_kept_for_retries(file, output.spill) if file.name == STDIN else file for file in files]
         for number, step in enumerate(steps, 1):
             place = output.spill / f"step-{number}"
             with _Step(step, number, name, place, what, machine, progress) as one, closing(one.parts(files)) as parts:
@@ -60,6 +63,14 @@ def run(
     finally:
         progress.end()
     return counters
+
+
+def _kept_for_retries(file: InputFile, place: Path) -> InputFile:
+    """Standard input as a file of `place`, since a task that fails reads it again."""
+    place.mkdir(exist_ok=True)
+    with open(place / "stdin", "xb") as copy:
+        copy.writelines(file.chunks())
+    return resolve([str(place / "stdin")]).files[0]
 
 
 def _write(parts: Iterator[Iterator[bytes]], output: Output) -> None:
@@ -99,11 +110,12 @@ class _Step:
             folder.mkdir(parents=True, exist_ok=True)
         self._exit = ExitStack()
         self._workspace = Workspace(place, what)
+        reaper = self._exit.enter_context(closing(Reaper()))
         self._over = threading.Event()
         self._tasks = Tasks(
             self._workspace,
             environment(step, machine.job, name),
-            Watch(step.number("mapreduce.task.timeout") / 1000, self._over),
+            Watch(step.number("mapreduce.task.timeout") / 1000, self._over, reaper),
             {"m": step.number("mapreduce.map.maxattempts"), "r": step.number("mapreduce.reduce.maxattempts")},
             lenient=step.said("stream.non.zero.exit.is.failure") == "false",
             errors=errors,

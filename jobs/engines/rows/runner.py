@@ -36,10 +36,10 @@ class RowsRunner(MRJobBinRunner):  # type: ignore[misc]  # mrjob is untyped
     def __init__(
         self, *, job_class: str, machine: Machine, overwrite: bool = False, arguments: Sequence[str] = (), **kwargs: Any
     ) -> None:  # fmt: skip
+        self._exit = ExitStack()  # mrjob's own __init__ packs folders
         super().__init__(**kwargs)
         self._job_class, self._overwrite, self._arguments = job_class, overwrite, arguments
         self._machine = machine
-        self._exit = ExitStack()
         self._counted: list[Counts] = []
         self._resolved = Inputs([], {})
 

@@ -43,7 +43,7 @@ UNDERSTOOD = {
 }  # fmt: skip
 CHANGING = re.compile(
     r"stream\.|mapreduce\.(output\.(?!.*\.(workoutputpath|outputdir))|partition\.|job\.output\.|map\.output\.(key|value)\.class"
-    r"|job\.(partitioner|inputformat|outputformat|combine|map|reduce)\.class|input\.lineinputformat|input\.keyvaluelinerecordreader"
+    r"|job\.(partitioner|inputformat|outputformat|combine|map|reduce)\.class|input\.lineinputformat|input\.keyvaluelinerecordreader|input\.linerecordreader|input\.pathFilter"
     r"|(map|reduce)\.(failures|skip)\.)|textinputformat\.record\.delimiter|mapred\.(mapper|reducer)\.new-api"
 )
 """Settings that change what is written, or what of a failure is passed over."""
@@ -93,6 +93,10 @@ class Step:
         for name in ("stream.map.output", "stream.reduce.output"):
             if self.settings.get(name, KEY_ONLY) not in (KEY_ONLY, "text"):
                 raise UsageError(f"-D {name}={self.settings[name]}: here there are text and {KEY_ONLY}")
+        if self.parts and self.settings.get("stream.map.output") == KEY_ONLY:
+            raise UsageError(
+                f"-D stream.map.output={KEY_ONLY}: Hadoop's reducers would read (null) behind each line; it is for mappers alone"
+            )
         self.keys  # noqa: B018  # what is wrong with it is said before anything runs
         for name, value in DEFAULTS.items():
             if value.isdecimal():

@@ -20,6 +20,7 @@ from jobs.plain_mrjob import translate_jobconf_for_all_versions
 
 TOLD = 20  # lines of a failed child's standard error
 REPORTER = b"reporter:"
+LEAST_FREE = 1 << 20  # bytes of a disk that is not full
 
 Work = TypeVar("Work")
 Done = TypeVar("Done")
@@ -89,6 +90,10 @@ class Tasks:
             environment["PWD"] = environment["mapreduce_job_local_dir"] = str(folder)
             try:
                 code = self.watch.run(start, task.command, folder, environment, task.lines(), out, log)
+                if os.statvfs(output).f_bavail * os.statvfs(output).f_frsize < LEAST_FREE:
+                    raise FaninError(
+                        f"{output.parent}: disk full; free room there"
+                    )  # a child may have written half, and not told
                 if code and not self.lenient:
                     raise ChildFailed(f"exit code {code}" if code > 0 else f"killed by signal {-code}")
             except BaseException as error:
