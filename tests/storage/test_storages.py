@@ -37,7 +37,7 @@ def fresh_clients() -> None:
 def manifest_of(files: list[File], started: str = "", seconds: float = 0.0) -> Manifest:
     return Manifest(
         fanin="0", job="m:J", arguments=[], plan={}, signature="s", files=files, columns=[], encoding="copy-text",
-        partials=NO_PARTIALS, order=[], partitioner={}, counters={}, samples=[], inputs=[], origins=[], started=started, seconds=seconds,
+        partials=NO_PARTIALS, order=[], partitioner={}, counters={}, samples=[], inputs=[], origins=[], step={}, started=started, seconds=seconds,
     )  # fmt: skip
 
 
