@@ -11,11 +11,11 @@ from jobs.storage.inputs import chunks
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The `fanin` command; gives its exit code: 0 done, 1 failed, 2 refused, 130 interrupted."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return exit_code(lambda: options.command(options))
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fanin", description="Exact batch jobs over files.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

@@ -24,7 +24,7 @@ from jobs.storage.output import Output
 def main(arguments: Sequence[str]) -> None:
     """Runs one job, and publishes its output; raises FaninError, and leaves nothing, if it fails."""
     said = parse(arguments)
-    options = _parser().parse_args(said.rest)
+    options = parser().parse_args(said.rest)
     if not said.inputs or not said.output:
         raise UsageError("streaming: give -input PATH and -output DIR")
     inputs = resolve(said.inputs)
@@ -43,7 +43,7 @@ def _tell(counters: Counter[tuple[str, str]], here: Machine) -> None:
         here.warn(f"counter {group}, {name}: {value}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fanin streaming",
         usage="fanin streaming [-D NAME=VALUE] [-files ...] -input PATH -output DIR -mapper COMMAND [-reducer COMMAND] ...",

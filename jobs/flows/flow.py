@@ -4,6 +4,8 @@ clean ──> hits ──> top          count[a] ─┐
       └─> sessions              count[b] ─┴─> total
 """
 
+import fnmatch
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,11 +13,14 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import product
 
 from jobs.errors import UsageError
-from jobs.flows.steps import Command, Option, Step
-from jobs.flows.values import Parameter, filled, given, ranged
+from jobs.flows.steps import Command, Delete, Join, Option, Step
+from jobs.flows.values import NAME, Parameter, filled, given, ranged
 from jobs.storage.base import base_name
-from jobs.storage.inputs import resolve
+from jobs.storage.inputs import GLOB, resolve
+from jobs.storage.local import STDIN
+from jobs.storage.places import absolute
 
+GIVEN = ("-o", "--output-dir", "--overwrite")
 PLACES = {"input": "{input}", "inputs": "{inputs}", "output": "{output}"}  # a command's own, filled in when it runs
 
 
@@ -146,7 +151,7 @@ def _nodes(step: Step, values: Mapping[str, str], of: Mapping[str, list[Node]]) 
         own = dict(zip(step.foreach, shard, strict=True))
         both = {**values, **own}
         name = f"{step.name}[{','.join(base_name(one) if short else one for one in shard)}]" if shard else step.name
-        yield Node(
+        node = Node(
             name,
             step,
             tuple(_inputs(step, both, own, of)),
@@ -156,10 +161,27 @@ def _nodes(step: Step, values: Mapping[str, str], of: Mapping[str, list[Node]]) 
             tuple(_options(step, both)),
             own,
         )
+        _check(node)
+        yield node
+
+
+def _check(node: Node) -> None:
+    """Raises UsageError for what no run of a step can be given."""
+    step, count = node.step, len(node.inputs)
+    if isinstance(step, Join) and count != 2:
+        raise UsageError(f"{step.at('inputs')}has {count} inputs, and a join has a left one and a right one")
+    if not count and not isinstance(step, Command):
+        raise UsageError(f"{step.at('inputs')}has no inputs")
+    if STDIN in node.inputs:
+        raise UsageError(f"{step.at('inputs')}{STDIN!r}: standard input cannot be a step's; name a file")
+    if isinstance(step, Command | Delete) and node.options:
+        raise UsageError(f"{step.at('options')}a {step.key} has none")
 
 
 def _values(step: Step, name: str, said: Sequence[str] | str, values: Mapping[str, str]) -> list[str]:
     """The values of a name of foreach."""
+    if not re.fullmatch(NAME, name):
+        raise UsageError(f"{step.at('foreach')}{name}: is no name; it has letters, digits and _ alone")
     try:
         if not isinstance(said, str):
             found = [one for text in said for one in ranged(text, values)]
@@ -179,9 +201,11 @@ def _inputs(
     for one in step.inputs:
         if isinstance(one, Step):
             common = set(own) & set(one.foreach)
-            for node in of[one.name]:
-                if all(node.shard[name] == own[name] for name in common):
-                    yield node
+            found = [node for node in of[one.name] if all(node.shard[name] == own[name] for name in common)]
+            if not found:
+                shard = ", ".join(f"{name} = {own[name]!r}" for name in sorted(common))
+                raise UsageError(f"{step.at('inputs')}the step {one.name} is run for no {shard}")
+            yield from found
             continue
         try:
             yield from ranged(one, values)
@@ -207,6 +231,8 @@ def _word(step: Step, word: str, values: Mapping[str, str]) -> str:
 def _options(step: Step, values: Mapping[str, str]) -> Iterator[str]:
     for name, value in step.options.items():
         option = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+        if any(one.startswith(option) for one in GIVEN):  # as argparse takes what is short for one
+            raise UsageError(f"{step.at('options')}{option}: the flow itself says where the output goes")
         for text in _texts(value):
             yield option
             if text is not None:
@@ -226,20 +252,44 @@ def _texts(value: Option) -> list[str | None]:
 
 
 def _refuse_shared(nodes: Iterable[Node]) -> None:
-    """Raises UsageError for two nodes with one output, for one in another's, and for one that is read but not waited for."""
-    seen: dict[str, Node] = {}
-    all = list(nodes)
-    for node in all:
-        output = node.output.rstrip("/")
-        for other, owner in seen.items():
-            if output == other or f"{output}/".startswith(f"{other}/") or f"{other}/".startswith(f"{output}/"):
-                raise UsageError(
-                    f"{node.step.at('output')}{node.output} is the output of {owner.name}, too, or in it, or around it"
-                )
-        seen[output] = node
-    for node in all:
+    """Raises UsageError for two nodes with one output, for one in another's, and for one that reads another's unsaid."""
+    outputs: dict[str, Node] = {}
+    for node in nodes:
+        other = outputs.setdefault(_whole(node.output), node)
+        if other is not node:
+            raise UsageError(f"{node.step.at('output')}{node.output} is the output of {other.name}, too")
+    for output, node in outputs.items():
+        if around := _around(output.rpartition("/")[0], outputs):
+            raise UsageError(
+                f"{node.step.at('output')}{node.output} is in {around.output}, the output of {around.name}"
+            )
         for path in node.inputs:
-            maker = seen.get(path.rstrip("/")) if isinstance(path, str) else None
-            if maker:
-                advice = f'name the step, as {{step = "{maker.step.name}"}}'
-                raise UsageError(f"{node.step.at('inputs')}{path} is the output of {maker.name}; {advice}")
+            made = isinstance(path, str) and (_around(_whole(path), outputs) or _named(_whole(path), outputs))
+            if made:
+                raise UsageError(
+                    f"{node.step.at('inputs')}{path} is the output of {made.name}, and would not be waited for;"
+                    f' write {{step = "{made.step.name}"}}'
+                )
+
+
+def _whole(path: str) -> str:
+    return absolute(path).rstrip("/")
+
+
+def _around(path: str, outputs: Mapping[str, Node]) -> Node | None:
+    """The node whose output is `path`, or a folder that it is in."""
+    while path and path not in outputs:
+        path = path.rpartition("/")[0]
+    return outputs.get(path)
+
+
+def _named(path: str, outputs: Mapping[str, Node]) -> Node | None:
+    """A node in whose output the glob `path` can name something, or which it names itself."""
+    first = GLOB.search(path)
+    begin, names = path[: first.start() if first else None], path.split("/")
+    for output, node in outputs.items():
+        if first and output.startswith(begin):
+            found = output.split("/")
+            if len(found) <= len(names) and all(map(fnmatch.fnmatchcase, found, names)):
+                return node
+    return None

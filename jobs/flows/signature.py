@@ -6,7 +6,6 @@ told by that step's own signature and by its files' checksums; so one that was c
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from typing import Any
 from jobs.engines.describe import sha256
 from jobs.errors import FaninError, UsageError
 from jobs.flows.flow import Node
+from jobs.flows.parsed import plan_of
 from jobs.flows.steps import Run
 from jobs.storage.inputs import resolve
 from jobs.storage.manifest import Manifest, digest
@@ -100,26 +100,9 @@ def _declaration(node: Node, runner: str) -> dict[str, Any]:
         "options": list(node.options),
         "order of inputs": node.paths,
     }
-    if isinstance(node.step, Run) and (plan := _plan(node, runner)):
+    if plan := plan_of(node, runner):
         said |= {name: value for name, value in plan.items() if name != "job"}
     return said
-
-
-def _plan(node: Node, runner: str) -> dict[str, Any] | None:
-    """What an aggregate job declares, its options applied; None for other jobs. What is wrong with it is told before anything runs."""
-    from jobs.aggregate import AggregateJob
-    from jobs.catalog import find
-
-    try:
-        kind = find(node.words[0])
-        if not issubclass(kind, AggregateJob):
-            return None
-        arguments = node.command(runner)[2:]
-        return kind(arguments).plan().to_dict()
-    except FaninError as error:
-        raise UsageError(f"{node.step.at('run')}{error}") from None
-    except (Exception, SystemExit) as error:  # of a user's own code
-        raise UsageError(f"{node.step.at('run')}{shlex.join(node.command(runner))}: {error}") from None
 
 
 def _code(node: Node) -> Iterator[tuple[str, str]]:

@@ -91,8 +91,7 @@ class States:
         except UsageError as error:
             if path in deleted:
                 return deleted[path]
-            key = node.step.key if node.step.key in node.step.lines and "inputs" not in node.step.lines else "inputs"
-            raise UsageError(f"{node.step.at(key)}{error}") from None
+            raise UsageError(f"{node.step.at('inputs')}{error}") from None
 
     def _clean(self) -> None:
         """Calls those cleaned whose outputs are not there, and are wanted by none that is to run."""

@@ -48,7 +48,8 @@ class Step:
 
     def at(self, key: str = "") -> str:
         """Where `key` is said, to begin an error with."""
-        line = self.lines.get(key) or self.lines.get("")
+        kind = self.lines.get(self.key) if key == "inputs" else None  # where some kinds say them
+        line = self.lines.get(key) or kind or self.lines.get("")
         place = f"{self.file}:{line}: " if line else ""
         return f"{place}step {self.name}: "
 

@@ -25,10 +25,18 @@ def _date(text: str) -> str:
 
 
 def _integer(text: str) -> str:
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise ValueError
     return str(int(text))
 
 
-TYPES: Mapping[str, Callable[[str], str]] = {"text": str, "path": str, "integer": _integer, "date": _date}
+def _path(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text
+
+
+TYPES: Mapping[str, Callable[[str], str]] = {"text": str, "path": _path, "integer": _integer, "date": _date}
 
 
 @dataclass(frozen=True)

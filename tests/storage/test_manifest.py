@@ -16,7 +16,7 @@ GOOD = Manifest(
     files=[File("part-00000", 2, "00000000", 1, 0)],
     partials=Partials([File("_partial-00000", 3, "00000000", 1, 0)], {"n.n": "HUGEINT", "s.sum": "DECIMAL(38,2)"}, {"k": "VARCHAR"}), columns=[{"name": "k", "type": "VARCHAR"}], encoding="copy-text",
     order=["k"], partitioner={"function": "hadoop-text", "columns": ["k"], "buckets": 1}, counters={"read": 1}, samples=[],
-    inputs=[Input("in", 1, "mtime:1")], origins=[Origin("before", "d")], step={}, started="2026-01-01T00:00:00+00:00", seconds=1.5,
+    inputs=[Input("in", 1, "mtime:1")], origins=[Origin("before", "d")], step={"step": "s"}, started="2026-01-01T00:00:00+00:00", seconds=1.5,
 )  # fmt: skip
 
 
