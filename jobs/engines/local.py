@@ -4,7 +4,7 @@ files ── blocks ──> DuckDB: lines, rows, partial, final, records ──>
 """
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -96,6 +96,9 @@ def attempt(
     progress = Progress(total(files), settings.quiet)
     for reading in readings:
         reading.progress = progress
+        reading.recent = deque(
+            maxlen=2 * _threads(settings) + reading.readers
+        )  # that may be under way; each takes 1 MiB
     try:
         with Output(path, settings.overwrite) as output:
             yield output, progress

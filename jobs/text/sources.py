@@ -15,7 +15,7 @@ from jobs.text.blocks import BOM, Piece, blocks, decode
 from jobs.text.compression import decompressed
 
 T = TypeVar("T")
-RECENT = 16  # pieces of about 1 MiB; as many as may be under way
+RECENT = 16  # pieces of about 1 MiB; more than may be under way in a task
 
 
 class Source(Protocol):
