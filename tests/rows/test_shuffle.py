@@ -139,7 +139,7 @@ def test_keys_are_divided_and_sorted_by_their_fields(
 def test_separators_that_cannot_be_are_refused(name: str) -> None:
     for wrong in ("", "\n", "a\r"):
         with pytest.raises(UsageError, match="the field separator"):
-            replace(Keys(), **{name: wrong})
+            replace(Keys(), **{name: wrong})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"mapreduce.map.output.key.field.separator=é: must be one byte"):
         Keys(key_separator="é", order=key_fields.parse("-k2"))
 
