@@ -53,7 +53,7 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
             from jobs.engines.hadoop.runner import HadoopRunner  # no other engine needs what it loads
 
             return HadoopRunner(
-                steps=self._steps_desc(), mr_job_script=self.mr_job_script(), overwrite=self.options.overwrite,
+                job_class=type(self).__name__, steps=self._steps_desc(), mr_job_script=self.mr_job_script(), overwrite=self.options.overwrite,
                 quiet=bool(self.options.quiet), arguments=self._cl_args, **self._hadoop_options(),
             )  # fmt: skip
         raise UsageError(

@@ -7,15 +7,49 @@ the distutils that it brings, and a folder on the path is not searched for the .
 import os
 import runpy
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+CLASS = "FANIN_JOB_CLASS"
+"""The variable that names the class of the job: a script that runs another, or none, would write a wrong output, or an empty one."""
+
+
+def run(script: str, arguments: Sequence[str], start: Callable[[Any], object]) -> None:
+    """Runs the script of a job, and `start(job)` where its task would begin; exits with a message where that is not the wanted one."""
+    import setuptools  # noqa: F401
+    from mrjob.job import MRJob
+
+    started = False
+
+    def execute(job: MRJob) -> None:
+        nonlocal started
+        wanted = os.environ.get(CLASS)
+        if wanted and wanted != type(job).__name__:
+            sys.exit(
+                f"{script}: runs {type(job).__name__} where {wanted} is wanted; the script of a task can run but one job"
+            )
+        started = True
+        start(job)
+
+    execution, MRJob.execute = MRJob.execute, execute
+    sys.argv = [script, *arguments]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    finally:
+        MRJob.execute = execution
+    if not started:
+        sys.exit(
+            f"{script}: ran to its end and started no job; it must end with: if __name__ == '__main__': MyJob.run()"
+        )
 
 
 def main() -> None:
     sys.path[0] = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir))
     sys.path.insert(1, os.getcwd())
     import setuptools  # noqa: F401
+    from mrjob.job import MRJob
 
-    sys.argv = sys.argv[1:]
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    run(sys.argv[1], sys.argv[2:], MRJob.execute)
 
 
 if __name__ == "__main__":

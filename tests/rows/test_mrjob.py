@@ -15,8 +15,9 @@ import pytest
 
 from jobs.catalog import find
 from jobs.errors import FaninError
-from tests import command
-from tests.rows.mapreduce import first, split, text_hash, with_tab
+from tests import command, lab
+from tests.rows.mapreduce import first, grouped, split, text_hash, with_tab
+from tests.storage.places import HdfsPlace
 
 TEXT = b"the quick fox\njumps over\nthe lazy dog\n\nthe end\n"
 ALONE = ("--threads", "1", "-D", "mapreduce.job.maps=1", "--quiet")
@@ -373,18 +374,21 @@ def test_fanin_run_with_a_class_of_mrjobs() -> None:
     assert (done.out, Path("out/part-00000").read_bytes()) == (b"", COUNTED)
 
 
-def refused(file: str, text: str, name: str = "") -> str:
+def refused(file: str, text: str, name: str = "", *options: str) -> str:
     Path(file).write_text(HEAD + text)
     with pytest.raises(FaninError) as caught:
-        run(file + name, "-D", "mapreduce.map.maxattempts=1")
+        run(file + name, "-D", "mapreduce.map.maxattempts=1", *options)
     return str(caught.value)
 
 
-def test_a_script_that_runs_no_job_or_another_is_refused() -> None:
-    assert "none.py: ran to its end and started no job; it must end with: if __name__" in refused("none.py", WORDS)
+@pytest.mark.parametrize("options", [(), ("--setup", "true")], ids=["preloaded", "started"])
+def test_a_script_that_runs_no_job_or_another_is_refused(options: tuple[str, ...]) -> None:
+    assert "none.py: ran to its end and started no job; it must end with: if __name__" in refused(
+        "none.py", WORDS, "", *options
+    )
     both = WORDS + WORDS.replace("Job(", "Other(") + MAIN
     assert "both.py: holds several jobs; name one: Job, Other" in refused("both.py", both)
-    assert "runs Job where Other is wanted" in refused("another.py", both, ":Other")
+    assert "runs Job where Other is wanted" in refused("another.py", both, ":Other", *options)
 
 
 def test_an_error_of_a_class_is_told_with_its_traceback() -> None:
@@ -399,3 +403,43 @@ def test_an_error_of_a_class_is_told_with_its_traceback() -> None:
     assert "yield line, 1 / 0" in told
     assert "ZeroDivisionError" in told
     assert "input: in.txt, bytes 0 to 47" in told
+
+
+@pytest.fixture
+def hdfs() -> HdfsPlace:
+    return HdfsPlace(lab.environment()["FANIN_LAB_HDFS"])
+
+
+def on_hadoop(file: str, hdfs: HdfsPlace, *options: str) -> command.Result:
+    """A job run with -r hadoop, all of it in one process of Hadoop."""
+    local = [word for one in ("mapreduce.framework.name=local", "hadoop.tmp.dir=tmp") for word in ("-D", one)]
+    whole = ["run", file, "in.txt", "-r", "hadoop", "-o", f"{hdfs.root}/out", *local, *options]
+    return command.run(*whole, env=lab.environment())
+
+
+@pytest.mark.hadoop
+@pytest.mark.parametrize(
+    ("text", "name"), [(WORDS, "Job"), (WORDS + WORDS.replace("Job(", "Other(") + MAIN, "Other")]
+)
+def test_such_a_script_fails_on_hadoop_too(hdfs: HdfsPlace, text: str, name: str) -> None:
+    Path("job.py").write_text(HEAD + text)
+    done = on_hadoop(f"job.py:{name}", hdfs)
+    assert done.code == 1
+    assert "Hadoop failed" in done.err
+    assert "out" not in hdfs.names(hdfs.root)
+
+
+ON_HADOOP = {"a combiner": WORDS, **{name: SAME_AS_INLINE[name] for name in ("steps", "pickles", "raw")}}
+
+
+@pytest.mark.hadoop
+@pytest.mark.parametrize("name", ON_HADOOP)
+def test_the_parts_are_those_of_hadoop(hdfs: HdfsPlace, name: str) -> None:
+    file = job(ON_HADOOP[name])
+    on_hadoop(file, hdfs, "-D", "mapreduce.job.reduces=3").ok()
+    names = [f"{hdfs.root}/out/{part}" for part in sorted(hdfs.names(f"{hdfs.root}/out")) if part.startswith("part-")]
+    theirs = [split(hdfs.read(part)) for part in names]
+    run(file, "-D", "mapreduce.job.reduces=3", "--output-dir", "ours")
+    ours = [split(path.read_bytes()) for path in sorted(Path("ours").glob("part-*"))]
+    assert len(ours) == 3
+    assert [grouped(part, first) for part in ours] == [grouped(part, first) for part in theirs]

@@ -35,13 +35,14 @@ from jobs.storage.output import Describe, Output
 from jobs.storage.owners import is_dead, new_tag
 from jobs.storage.scratch import scratch
 from jobs.storage.site import site
+from jobs.tasks.script import CLASS
 
 
 class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
     """Runs one job once.
 
-    overwrite: whether an existing output directory is replaced.  quiet: no word on the way.
-    arguments: the command line, for the manifest.  Further ones are mrjob's.
+    job_class: the name of the job's class.  overwrite: whether an existing output directory is replaced.
+    quiet: no word on the way.  arguments: the command line, for the manifest.  Further ones are mrjob's.
     """
 
     _fs: CompositeFilesystem | None
@@ -50,11 +51,11 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
     OPT_NAMES = HadoopJobRunner.OPT_NAMES | {"node_python", "node_arch", "wheels", "jvm_flags"}
 
     def __init__(
-        self, *, overwrite: bool = False, quiet: bool = False, arguments: Sequence[str] = (), **kwargs: Any
-    ) -> None:
+        self, *, job_class: str = "", overwrite: bool = False, quiet: bool = False, arguments: Sequence[str] = (), **kwargs: Any
+    ) -> None:  # fmt: skip
         self._exit = ExitStack()  # mrjob's own __init__ packs folders
         super().__init__(**kwargs)
-        self._overwrite, self._quiet, self._arguments = overwrite, quiet, arguments
+        self._job_class, self._overwrite, self._quiet, self._arguments = job_class, overwrite, quiet, arguments
         self._site = site()
         self._inputs = Inputs([], {})
         self._on_hdfs = False  # whether something of ours may lie there
@@ -126,6 +127,9 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
 
     def _task_python_bin(self) -> list[str]:
         return [*(self._opts["task_python_bin"] or self._python_bin()), "node/jobs/tasks/script.py"]
+
+    def _cmdenv(self) -> dict[str, str]:
+        return {**super()._cmdenv(), **({CLASS: self._job_class} if self._job_class else {})}
 
     def _bootstrap_mrjob(self) -> bool:
         return False  # the bundle holds it

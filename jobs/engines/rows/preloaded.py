@@ -12,7 +12,6 @@ import ctypes
 import gc
 import json
 import os
-import runpy
 import signal
 import socket
 import struct
@@ -29,10 +28,10 @@ from typing import Any, NoReturn
 
 from jobs.engines.rows.children import ChildFailed, Process
 from jobs.engines.rows.step import Command
+from jobs.tasks.script import run
 
 LENGTH = struct.Struct("!I")
 ANSWER = struct.Struct("!i")
-CLASS = "FANIN_JOB_CLASS"
 COMBINES = "FANIN_COMBINES"  # set where a mapper's pairs are to be combined in its process
 
 
@@ -127,20 +126,7 @@ def _receive(source: socket.socket, descriptors: int) -> tuple[dict[str, Any], l
 def main(base: int, script: str, arguments: Sequence[str]) -> None:
     """Runs the script of a job up to where its task would begin."""
     _die_with_parent()
-    from jobs.plain_mrjob import MRJob
-
-    def execute(job: MRJob) -> None:
-        wanted = os.environ.get(CLASS)
-        if wanted and wanted != type(job).__name__:
-            sys.exit(
-                f"{script}: runs {type(job).__name__} where {wanted} is wanted; a script on a cluster's nodes can run but one job"
-            )
-        _serve_workers(socket.socket(fileno=base), job)
-
-    MRJob.execute = execute
-    sys.argv = [script, *arguments]
-    runpy.run_path(script, run_name="__main__")
-    sys.exit(f"{script}: ran to its end and started no job; it must end with: if __name__ == '__main__': MyJob.run()")
+    run(script, arguments, lambda job: _serve_workers(socket.socket(fileno=base), job))
 
 
 def _serve_workers(base: socket.socket, job: Any) -> NoReturn:

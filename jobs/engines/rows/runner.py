@@ -10,7 +10,6 @@ from mrjob.bin import MRJobBinRunner
 from jobs.engines.describe import describe_lines, script_plan
 from jobs.engines.rows.command_line import parse, words
 from jobs.engines.rows.machine import Machine
-from jobs.engines.rows.preloaded import CLASS
 from jobs.engines.rows.run import Counts, run
 from jobs.engines.rows.step import Command, Step
 from jobs.engines.rows.workspace import Shipped
@@ -18,6 +17,8 @@ from jobs.errors import UsageError
 from jobs.storage.inputs import Inputs, chunks, resolve
 from jobs.storage.output import Output
 from jobs.storage.scratch import scratch
+from jobs.tasks import script
+from jobs.tasks.script import CLASS
 
 
 class RowsRunner(MRJobBinRunner):  # type: ignore[misc]  # mrjob is untyped
@@ -77,8 +78,9 @@ class RowsRunner(MRJobBinRunner):  # type: ignore[misc]  # mrjob is untyped
         def command(text: str, kind: str) -> Command:
             one = step.get(kind, {})
             plain = one.get("type") == "script" and "pre_filter" not in one and not self._setup_wrapper_script_path
-            if plain and not self._opts["task_python_bin"] and not step.get("input_manifest"):
-                return Command(tuple(self._substep_args(number, kind)), preloaded=True)
+            if plain and not self._others_python() and not step.get("input_manifest"):
+                words_of_it = self._substep_args(number, kind)
+                return Command(tuple(word for word in words_of_it if word != script.__file__), preloaded=True)
             if kind in step:
                 return Command(tuple(self._substep_args(number, kind)))
             return Command(words(text))
@@ -113,6 +115,13 @@ class RowsRunner(MRJobBinRunner):  # type: ignore[misc]  # mrjob is untyped
     def _default_python_bin(self, local: bool = False) -> list[str]:
         del local
         return list(super()._default_python_bin(local=True))
+
+    def _others_python(self) -> bool:
+        """Whether tasks run in a Python that the user has named, and that may hold no fanin."""
+        return bool(self._opts["task_python_bin"] or self._opts["python_bin"])
+
+    def _task_python_bin(self) -> list[str]:
+        return [*super()._task_python_bin(), *([] if self._others_python() else [script.__file__])]
 
     def _bootstrap_mrjob(self) -> bool:
         return False  # the tasks' Python is this one
