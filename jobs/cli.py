@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from jobs import audit
 from jobs.errors import FAILED, UsageError, exit_code
-from jobs.storage.inputs import chunks
+from jobs.storage.inputs import chunks, expanded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -135,7 +135,7 @@ def _merge(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
         arguments=["merge", *options.directories],
     )
-    merge.run(options.directories, options.output_dir, settings)
+    merge.run([one for path in options.directories for one in expanded(path)], options.output_dir, settings)
 
 
 def _cat(options: argparse.Namespace) -> None:

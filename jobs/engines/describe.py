@@ -1,8 +1,6 @@
 """What an engine says of an output in its manifest: the same words for the same job on every engine."""
 
 import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, NamedTuple
@@ -13,8 +11,8 @@ from jobs.storage.inputs import Inputs
 from jobs.storage.manifest import NO_PARTIALS, File, Input, Manifest, Origin, Partials, digest
 from jobs.storage.places import absolute
 
-STEP = "FANIN_STEP"
-"""A variable of the environment in which a flow tells the command of a step, as JSON, what the manifest is to keep of it."""
+STEP: dict[str, Any] = {}
+"""What a flow has told this process, the command of a step, that the manifest is to keep of it."""
 
 
 class Made(NamedTuple):
@@ -57,7 +55,7 @@ def manifest(
         samples=list(samples),
         inputs=_read(made.inputs),
         origins=_origins(made.inputs),
-        step=json.loads(os.environ.get(STEP) or "{}"),
+        step=dict(STEP),
         started=started,
         seconds=seconds,
     )

@@ -1,6 +1,7 @@
 """A step that is any program: what it has written into a folder is published as an output directory."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -8,9 +9,10 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from jobs import audit
 from jobs.engines.describe import describe_lines
 from jobs.errors import FaninError, UsageError
-from jobs.storage.inputs import resolve
+from jobs.storage.inputs import expanded, resolve
 from jobs.storage.output import Output
 
 READ = 4 << 20
@@ -22,6 +24,9 @@ def main(arguments: Sequence[str]) -> None:
     overwrite = rest[-1:] == ["--overwrite"]
     inputs, words = rest[: int(count)], rest[int(count) : len(rest) - overwrite]
     read = resolve(inputs)
+    inputs = [one for path in inputs for one in expanded(path)]
+    for directory in read.manifests:
+        audit.verify(directory)  # as the program will not
     with Output(output, overwrite) as out:
         folder = out.spill / "command"
         folder.mkdir(parents=True)
@@ -39,31 +44,27 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _filled(words: Sequence[str], inputs: Sequence[str], folder: str) -> Iterator[str]:
+    places = {"{input}": "".join(inputs[:1]), "{output}": folder}
     for word in words:
         if word == "{inputs}":
             yield from inputs
             continue
-        if "{input}" in word:
-            if len(inputs) != 1:
-                raise UsageError(
-                    f"{word!r}: there are {len(inputs)} inputs; a word {{inputs}} stands for all of them"
-                )
-            word = word.replace("{input}", inputs[0])
-        yield word.replace("{output}", folder)
+        if "{input}" in word and len(inputs) != 1:
+            raise UsageError(f"{word!r}: there are {len(inputs)} inputs; a word {{inputs}} stands for all of them")
+        yield re.sub(r"\{(input|output)\}", lambda match: places[match[0]], word)
 
 
 def _run(words: Sequence[str]) -> None:
-    """Runs a program to its end; it and what it has started are killed if this is interrupted."""
+    """Runs a program to its end; then, or when this is interrupted, it and what it has started are killed."""
     try:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
     except OSError as error:
         raise FaninError(f"{words[0]}: cannot be started: {error.strerror}") from error
     try:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # so that its id stays its own
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # with all that it has left behind, which might still write
         code = process.wait()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
     if code:
         raise FaninError(f"{words[0]}: {f'exit code {code}' if code > 0 else f'killed by signal {-code}'}")
 

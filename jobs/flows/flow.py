@@ -8,16 +8,17 @@ import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
 
 from jobs.errors import UsageError
 from jobs.flows.steps import Command, Delete, Join, Option, Step
-from jobs.flows.values import NAME, Parameter, filled, given, ranged
+from jobs.flows.values import NAME, Parameter, filled, given, names, ranged
 from jobs.storage.base import base_name
 from jobs.storage.inputs import GLOB, resolve
 from jobs.storage.local import STDIN
+from jobs.storage.manifest import digest
 from jobs.storage.places import absolute
 
 GIVEN = ("-o", "--output-dir", "--overwrite")
@@ -43,7 +44,8 @@ class Flow:
             of[step.name] = list(_nodes(step, values, of))
             nodes |= {node.name: node for node in of[step.name]}
         _refuse_shared(nodes.values())
-        return Graph(self.name, values, nodes)
+        _refuse_deletions(nodes.values())
+        return Graph(self.name, _key(of, values), values, nodes, nodes)
 
     def run(self, said: Mapping[str, str] | None = None, runner: str = "", jobs: int = 2) -> int:
         """Runs what is not done, with the parameters `said`; how many steps were run. Raises FaninError if one fails."""
@@ -95,11 +97,16 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes by name, each behind those that it needs.  values: of the parameters."""
+    """Nodes by name, each behind those that it needs.
+
+    key: what tells the flow, with its parameters, from others.  values: of the parameters.  whole: all nodes, where these are a part.
+    """
 
     name: str
+    key: str
     values: Mapping[str, str]
     nodes: Mapping[str, Node]
+    whole: Mapping[str, Node]
 
     def until(self, step: str) -> "Graph":
         """The part that the step or node `step` needs, and itself."""
@@ -112,7 +119,7 @@ class Graph:
             if node.name not in seen:
                 seen.add(node.name)
                 wanted += node.needs
-        return Graph(self.name, self.values, {name: node for name, node in self.nodes.items() if name in seen})
+        return replace(self, nodes={name: node for name, node in self.nodes.items() if name in seen})
 
 
 def _refuse_twice(steps: Sequence[Step]) -> None:
@@ -270,6 +277,54 @@ def _refuse_shared(nodes: Iterable[Node]) -> None:
                     f"{node.step.at('inputs')}{path} is the output of {made.name}, and would not be waited for;"
                     f' write {{step = "{made.step.name}"}}'
                 )
+
+
+def _refuse_deletions(nodes: Iterable[Node]) -> None:
+    """Raises UsageError for a deletion of what none before it has read, or of what another might still read."""
+    readers: dict[str, list[Node]] = {}
+    for node in nodes:
+        for path in node.paths if not isinstance(node.step, Delete) else ():
+            readers.setdefault(path, []).append(node)
+    for node in nodes:
+        for path in node.paths if isinstance(node.step, Delete) else ():
+            if path not in readers:
+                raise UsageError(f"{node.step.at('inputs')}{path}: no step reads what is so called")
+            before = _before(node)
+            for reader in readers[path]:
+                if reader.name not in before:
+                    raise UsageError(
+                        f"{node.step.at('after')}{path} is read by {reader.name}, which is not waited for"
+                    )
+
+
+def _before(node: Node) -> set[str]:
+    """The names of all nodes that must be done before one."""
+    seen: set[str] = set()
+    wanted = list(node.after)
+    while wanted:
+        one = wanted.pop()
+        if one.name not in seen:
+            seen.add(one.name)
+            wanted += one.needs
+    return seen
+
+
+def _key(of: Mapping[str, Sequence[Node]], values: Mapping[str, str]) -> str:
+    """Of the outputs; of a step that is run for each of some things, which may come and go, as it is declared."""
+    told = []
+    for nodes in of.values():
+        step = nodes[0].step
+        texts = [
+            step.output,
+            *(text for said in step.foreach.values() for text in ([said] if isinstance(said, str) else said)),
+        ]
+        own = (
+            {name: values[name] for name in sorted(set().union(*map(names, texts)) & set(values))}
+            if step.foreach
+            else {}
+        )
+        told.append([_whole(step.output if step.foreach else nodes[0].output), own])
+    return digest(sorted(told, key=str))
 
 
 def _whole(path: str) -> str:

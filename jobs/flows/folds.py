@@ -9,9 +9,11 @@ Folds lie beside the output, hidden, under a name that tells of what they are; a
 
 from dataclasses import dataclass
 
+from jobs.errors import FaninError
 from jobs.flows.flow import Node
 from jobs.flows.signature import output_of
 from jobs.storage.base import MANIFEST, base_name, join
+from jobs.storage.inputs import expanded, resolve
 from jobs.storage.manifest import LIMIT, Manifest, digest
 from jobs.storage.places import storage_of
 
@@ -35,14 +37,12 @@ class Folds:
 
     def __init__(self, node: Node, fan: int) -> None:
         self.node, self._fan = node, fan
-        parent, slash, name = node.output.rstrip("/").rpartition("/")
-        self._place = f"{parent}{slash}.{name}.folds"
         self._waiting: dict[int, list[str]] = {}
         self._missing = {one.output for one in node.nodes}
         self._under_way = 0
-        for path in node.paths:
-            if path not in self._missing:
-                self._waiting.setdefault(0, []).append(path)
+        for one in node.inputs:
+            if isinstance(one, str):
+                self._waiting.setdefault(0, []).extend(expanded(one))
 
     @property
     def complete(self) -> bool:
@@ -67,9 +67,11 @@ class Folds:
                 return None
             level, count = some
             inputs, self._waiting[level] = tuple(self._waiting[level][:count]), self._waiting[level][count:]
-            fold = Fold(self.node, inputs, level, join(self._place, digest([_content(path) for path in inputs])[:16]))
+            fold = Fold(
+                self.node, inputs, level, join(_place(self.node), digest([_content(path) for path in inputs])[:16])
+            )
             self._under_way += 1
-            if not storage_of(fold.output).stat(join(fold.output, MANIFEST)):
+            if not _is_there(fold):
                 return fold
             self.folded(fold)
         return None
@@ -78,12 +80,6 @@ class Folds:
         """A fold that has been published."""
         self._under_way -= 1
         self._waiting.setdefault(fold.level + 1, []).append(fold.output)
-
-    def clean(self) -> None:
-        """Removes what lies beside the output."""
-        storage = storage_of(self._place)
-        if storage.stat(self._place):
-            storage.erase(self._place)
 
     def _rest(self) -> tuple[int, int] | None:
         """Once all inputs are there: the lowest level, to be folded though it is not full, as too much waits for the last fold."""
@@ -95,6 +91,30 @@ class Folds:
             self._waiting[above] += self._waiting.pop(level)
             return above, min(self._fan, len(self._waiting[above]))
         return level, len(self._waiting[level])
+
+
+def clean(node: Node) -> None:
+    """Removes the folds of a reduce."""
+    storage = storage_of(_place(node))
+    if storage.stat(_place(node)):
+        storage.erase(_place(node))
+
+
+def _place(node: Node) -> str:
+    parent, slash, name = node.output.rstrip("/").rpartition("/")
+    return f"{parent}{slash}.{name}.folds"
+
+
+def _is_there(fold: Fold) -> bool:
+    """Whether an earlier run has made a fold; one that is damaged is removed."""
+    storage = storage_of(fold.output)
+    if not storage.stat(fold.output):
+        return False
+    try:
+        return bool(resolve([fold.output]).manifests)
+    except FaninError:
+        storage.erase(fold.output)
+        return False
 
 
 def _content(path: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -16,34 +17,28 @@ from typing import Any, TextIO
 
 from jobs.errors import FaninError, UsageError
 from jobs.flows.flow import Graph
-from jobs.storage.manifest import digest
-from jobs.storage.places import absolute
+
+LOOKS, LOOK = 5, 0.02  # times, seconds
 
 
 class Busy(FaninError):
     """Another run holds the lock."""
 
 
-def place(graph: Graph) -> Path:
-    """The file, without its suffix, of what is kept of a graph's runs."""
+def place(graph: Graph, suffix: str) -> Path:
+    """The file of that suffix that is kept of a graph's runs."""
     home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    outputs = sorted(absolute(node.output) for node in graph.nodes.values())
-    return home / "fanin" / "flows" / f"{graph.name}-{digest(outputs)[:16]}"
+    return home / "fanin" / "flows" / f"{graph.name}-{graph.key[:16]}{suffix}"
 
 
 @contextmanager
 def locked(graph: Graph) -> Iterator[None]:
     """Holds the flow's lock; Busy, with the other's process id, if a run of the same outputs is under way."""
-    file = place(graph).with_suffix(".lock")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file, "a+") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with _opened(graph) as held:
+        if not _lock(held, fcntl.LOCK_EX):
             held.seek(0)
-            raise Busy(
-                f"{graph.name}: another run of this flow is under way, process {held.read().strip() or 'unknown'}; wait for it"
-            ) from None
+            process = held.read().strip() or "unknown"
+            raise Busy(f"{graph.name}: another run of this flow is under way, process {process}; wait for it")
         held.truncate(0)
         held.write(str(os.getpid()))
         held.flush()
@@ -55,11 +50,24 @@ def locked(graph: Graph) -> Iterator[None]:
 
 def is_running(graph: Graph) -> bool:
     """Whether a run of the same outputs is under way."""
-    try:
-        with locked(graph):
-            return False
-    except Busy:
-        return True
+    with _opened(graph) as held:
+        return not _lock(held, fcntl.LOCK_SH)
+
+
+def _opened(graph: Graph) -> TextIO:
+    file = place(graph, ".lock")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return open(file, "a+")
+
+
+def _lock(held: TextIO, kind: int) -> bool:
+    """Whether the lock could be taken; one who only looks has it for a moment."""
+    for _ in range(LOOKS):
+        with suppress(BlockingIOError):
+            fcntl.flock(held, kind | fcntl.LOCK_NB)
+            return True
+        time.sleep(LOOK)
+    return False
 
 
 class Journal:
@@ -68,7 +76,7 @@ class Journal:
     def __init__(self, graph: Graph, events: str | None) -> None:
         self._flow = graph.name
         self._lock = threading.Lock()
-        self._own: TextIO = open(place(graph).with_suffix(".events"), "w")  # noqa: SIM115
+        self._own: TextIO = open(place(graph, ".events"), "w")  # noqa: SIM115
         try:
             self._user = None if events is None else sys.stdout if events == "-" else open(events, "a")  # noqa: SIM115
         except OSError as error:
@@ -98,7 +106,7 @@ class Journal:
 def last(graph: Graph) -> dict[str, dict[str, Any]]:
     """The last event of each node in the flow's last run."""
     found: dict[str, dict[str, Any]] = {}
-    with suppress(FileNotFoundError), open(place(graph).with_suffix(".events")) as lines:
+    with suppress(FileNotFoundError), open(place(graph, ".events")) as lines:
         for line in lines:
             with suppress(ValueError):  # one that was cut off
                 event = json.loads(line)

@@ -12,11 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.engines.describe import STEP
 from jobs.errors import FaninError
 from jobs.flows import lifeline
 from jobs.flows.flow import Graph, Node
-from jobs.flows.folds import Fold, Folds
+from jobs.flows.folds import Fold, Folds, clean
 from jobs.flows.journal import Journal
 from jobs.flows.state import State, States
 from jobs.flows.steps import Delete, Reduce
@@ -55,23 +54,23 @@ class Run:
     _running: dict[Future[None], Node | Fold] = field(default_factory=dict)
     _left: dict[str, Node] = field(default_factory=dict)
     _folds: dict[str, Folds] = field(default_factory=dict)
+    _ran: list[str] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> int:
         """Runs all that is not done; how many steps were run. FaninError once one has failed, and those beside it have ended."""
-        states = States(self.graph, self.runner, self.forced)
-        self._left = {state.node.name: state.node for state in plan(states.all())}
-        for name, state in states.found.items():
-            if state.good:
+        states = States(self.graph, self.runner, self.forced).all()
+        planned = {state.node.name for state in plan(states)}
+        for name, state in states.items():
+            behind = state.state == "done" and any(need.name in self._left for need in state.node.needs)
+            if name in planned or behind:  # what is behind something that is made again may be stale then
+                self._left[name] = state.node
+            else:
                 self.journal.tell("skipped", step=name, state=state.state)
-        self._folds = {
-            name: Folds(node, node.step.fan) for name, node in self._left.items() if isinstance(node.step, Reduce)
-        }
-        for folds in self._folds.values():
-            for node in folds.node.nodes:
-                if node.name not in self._left:
-                    folds.add(node.output)
-        count, failed = len(self._left), None
+        for name, node in self.graph.nodes.items():
+            if isinstance(node.step, Reduce):
+                self._prepare(node) if name in self._left else clean(node)
+        failed = None
         with ThreadPoolExecutor(self.jobs) as pool:
             try:
                 while self._left or self._running:
@@ -86,9 +85,17 @@ class Run:
                 self._over.set()
         if failed:
             raise failed
-        for folds in self._folds.values():
-            folds.clean()
-        return count
+        return len(self._ran)
+
+    def _prepare(self, node: Node) -> None:
+        """Begins the folds of a reduce; with those that an earlier run has left, unless the step is forced."""
+        assert isinstance(node.step, Reduce)
+        if self._is_forced(node):
+            clean(node)
+        self._folds[node.name] = folds = Folds(node, node.step.fan)
+        for one in node.nodes:
+            if one.name not in self._left:
+                folds.add(one.output)
 
     def _start(self, pool: ThreadPoolExecutor) -> None:
         """Starts what can be, as far as there is room: folds first, then nodes that need nothing that is left."""
@@ -111,18 +118,19 @@ class Run:
         if isinstance(what, Fold):
             self._folds[what.node.name].folded(what)
             return None
+        if what.name in self._folds:
+            clean(what)
         for folds in self._folds.values():
             if what in folds.node.nodes:
                 folds.add(what.output)
         return None
 
     def _node(self, node: Node) -> None:
-        """Runs a node, whose inputs are all there now."""
-        states = States(self.graph.until(node.name), self.runner, self.forced | {node.name})
-        state = states.all()[node.name]
-        waits = [one for one in node.needs if not states.found[one.name].good and one.name not in self.forced]
-        if waits:
-            raise FaninError(f"{node.name}: its input {waits[0].output} is {states.found[waits[0].name].state}")
+        """Runs a node, whose inputs are all there now, unless it is done all the same."""
+        state = self._state(node, self._is_forced(node))
+        if state.good:
+            self.journal.tell("skipped", step=node.name, state=state.state)
+            return
         words = node.command(self.runner)
         if node.name in self._folds:
             words = [words[0], *self._folds[node.name].last(), "--output-dir", node.output, *node.options]
@@ -132,8 +140,29 @@ class Run:
         if storage_of(node.output).stat(node.output):
             words = [*words, "--overwrite"]
         self.journal.tell("started", step=node.name, why=state.why, command=words)
-        self._call(node.name, words, state.parts)
+        try:
+            self._call(node.name, words, state.parts)
+        except StepFailed:
+            if self._over.is_set() or self._is_forced(node) or not self._state(node, False).good:
+                raise
+            self.journal.say(f"{node.name}: another run has published it")
+        else:
+            self._ran.append(node.name)
         self.journal.tell("done", step=node.name, output=node.output)
+
+    def _state(self, node: Node, forced: bool) -> State:
+        """How a node stands; FaninError if it cannot run, as what it needs is not there or damaged."""
+        states = States(self.graph.until(node.name), self.runner, {node.name} if forced else frozenset()).all()
+        plan({one.name: states[one.name] for one in (*node.needs, node)})
+        for one in node.needs:
+            if not states[one.name].good:
+                raise FaninError(
+                    f"{node.name}: needs {one.output}, and that is {states[one.name].state}: {'; '.join(states[one.name].why)}"
+                )
+        return states[node.name]
+
+    def _is_forced(self, node: Node) -> bool:
+        return bool({node.name, node.step.name} & self.forced)
 
     def _fold(self, fold: Fold) -> None:
         """Merges some of a reduce's inputs while others are under way."""
@@ -146,17 +175,18 @@ class Run:
     def _call(self, name: str, words: Sequence[str], parts: Mapping[str, Any]) -> None:
         """Runs a fanin command on a life line; StepFailed with what it said, if it fails."""
         ours, theirs = os.pipe()
-        environment = {**os.environ, STEP: json.dumps(parts)}
         try:
             process = subprocess.Popen(
                 lifeline.command(ours, words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                pass_fds=[ours], env=environment, start_new_session=True,
+                pass_fds=[ours], start_new_session=True,
             )  # fmt: skip
         finally:
             os.close(ours)
         said: list[str] = []
         reader = threading.Thread(target=lambda: said.extend(_lines(process)), daemon=True)
         reader.start()
+        with suppress(BrokenPipeError):  # it says itself why it has ended
+            _write(theirs, json.dumps(parts).encode() + b"\n")
         try:
             while process.poll() is None and not self._over.wait(0.02):
                 pass
@@ -172,6 +202,11 @@ class Run:
         for line in said:
             if not self.quiet:
                 self.journal.say(f"{name}: {line.removeprefix('fanin: ')}")
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _lines(process: "subprocess.Popen[bytes]") -> list[str]:

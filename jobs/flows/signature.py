@@ -9,16 +9,17 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from modulefinder import ModuleFinder
 from typing import Any
 
 from jobs.engines.describe import sha256
-from jobs.errors import FaninError, UsageError
 from jobs.flows.flow import Node
 from jobs.flows.parsed import plan_of
 from jobs.flows.steps import Run
 from jobs.storage.inputs import resolve
 from jobs.storage.manifest import Manifest, digest
 
+PART = re.compile(r"part-\d|_partial-\d")
 Parts = dict[str, Any]
 
 
@@ -30,7 +31,7 @@ def parts(node: Node, runner: str, inputs: Mapping[str, Any]) -> Parts:
         "code": {"version": node.step.version} if node.step.version else dict(_code(node)),
         "inputs": dict(inputs),
     }
-    return {"step": node.name, "signature": digest(_lasting(told)), **told}
+    return {"step": node.step.name, "signature": digest(_lasting(told)), **told}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -74,13 +75,20 @@ def output_of(signature: str, manifest: Manifest | None) -> dict[str, str]:
 
 
 def _content(manifest: Manifest) -> str:
-    return digest([[file.name, file.size, file.crc32c] for file in manifest.all_files])
+    """Of all that readers see. Names of parts are left out: S3 has others at each attempt; of states, what is done with them counts, too."""
+    files = [
+        [file.part if PART.match(file.name) else file.name, file.size, file.crc32c] for file in manifest.all_files
+    ]
+    kept = [[manifest.partials.states, manifest.partials.rows], manifest.plan] if manifest.partials.files else None
+    return digest([files, manifest.columns, manifest.encoding, manifest.order, manifest.partitioner, kept])
 
 
 def _same(old: Any, new: Any) -> bool:
-    """Whether an input is the one it was; of an output that is not there its signature alone tells."""
+    """Whether an input is the one it was: of an output by its content, or, where that is not there, by its signature."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return all(old.get(name) == value for name, value in new.items())
+        for name in ("content", "signature"):
+            if name in old and name in new:
+                return bool(old[name] == new[name])
     return bool(old == new)
 
 
@@ -106,19 +114,30 @@ def _declaration(node: Node, runner: str) -> dict[str, Any]:
 
 
 def _code(node: Node) -> Iterator[tuple[str, str]]:
-    """The files that hold a step's code, and their digests: of a job its own file, of a command those that it names."""
+    """The files that hold a step's code, and their digests: of a job its own and those it imports, of a command those that it names.
+
+    Of an aggregate job none: its plan says it all.
+    """
     if isinstance(node.step, Run):
+        from jobs.aggregate import AggregateJob
         from jobs.catalog import find
 
-        try:
-            module = sys.modules[find(node.words[0]).__module__]
-        except FaninError as error:
-            raise UsageError(f"{node.step.at('run')}{error}") from None
-        if module.__file__:
-            yield os.path.basename(module.__file__), sha256(module.__file__)
+        kind = find(node.words[0])
+        file = sys.modules[kind.__module__].__file__
+        if file and not issubclass(kind, AggregateJob):
+            folder = os.path.dirname(file)
+            for one in sorted(_imported(file) if node.words[0].partition(":")[0].endswith(".py") else [file]):
+                yield os.path.relpath(one, folder), sha256(one)
         return
     for word in node.words:
         for piece in re.split(r"[,\s]", word):
             file = piece.partition("#")[0]
             if file and os.path.isfile(file):
                 yield file, sha256(file)
+
+
+def _imported(file: str) -> set[str]:
+    """A Python file, and those beside it that it imports, and that these import."""
+    finder = ModuleFinder([os.path.dirname(file)])
+    finder.run_script(file)
+    return {str(file) for module in finder.modules.values() if (file := getattr(module, "__file__", None))}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from jobs.errors import FaninError, UsageError
+from jobs.flows.delete import deleted, left
 from jobs.flows.flow import Graph, Node
 from jobs.flows.signature import Parts, differences, identity_of, output_of, parts
 from jobs.flows.steps import Delete
@@ -42,17 +43,21 @@ class States:
     runner: str
     forced: Set[str] = frozenset()
     found: dict[str, State] = field(default_factory=dict)
+    _deleted: Mapping[str, Any] = field(default_factory=dict)
+    _raw: dict[str, Any] = field(default_factory=dict)
+    """What paths stand for, looked at once, so that all that read one have seen the same."""
 
     def all(self) -> dict[str, State]:
         """The state of each node; UsageError for an input that is not there and that no step makes."""
         self.found = {}
-        deleted = _deleted(self.graph)
+        self._deleted = _deleted(self.graph)
+        self._raw = {}
         for node in self.graph.nodes.values():
-            self.found[node.name] = self._state(node, deleted)
+            self.found[node.name] = self._state(node)
         self._clean()
         return self.found
 
-    def _state(self, node: Node, deleted: Mapping[str, Any]) -> State:
+    def _state(self, node: Node) -> State:
         manifest, wrong = _manifest(node)
         inputs: dict[str, Any] = {}
         waits = [f"{need.name} is not done" for need in node.after if not self._good(need)]
@@ -68,7 +73,7 @@ class States:
                 else:
                     waits.append(f"{one.name} is {before.state}")
             else:
-                inputs[one] = self._raw(node, one, deleted)
+                inputs[one] = self._identity(node, one)
         new = parts(node, self.runner, inputs)
         forced = bool({node.name, node.step.name} & self.forced)
         if wrong and not (forced and wrong[0] == "damaged"):
@@ -80,25 +85,36 @@ class States:
         if manifest is None:
             return State(node, "to do", ["its output is not there"], new)
         changed = differences(manifest.step, new)
+        if not changed and isinstance(node.step, Delete) and any(self._remains(one) for one in node.inputs):
+            changed = ["what it removes is there"]
         return State(node, "stale" if changed else "done", changed, new, manifest)
 
     def _good(self, node: Node) -> bool:
         return self.found[node.name].good
 
-    def _raw(self, node: Node, path: str, deleted: Mapping[str, Any]) -> Any:
-        try:
-            return identity_of(path)
-        except UsageError as error:
-            if path in deleted:
-                return deleted[path]
-            raise UsageError(f"{node.step.at('inputs')}{error}") from None
+    def _identity(self, node: Node, path: str) -> Any:
+        """What a path stands for; of one that has been removed, what it stood for then."""
+        if path not in self._raw:
+            was = self._deleted.get(path)
+            try:
+                gone = was is not None and left(path, was) != "other"
+                self._raw[path] = was["was"] if was is not None and gone else identity_of(path)
+            except UsageError as error:
+                raise UsageError(f"{node.step.at('inputs')}{error}") from None
+        return self._raw[path]
+
+    def _remains(self, one: Node | str) -> bool:
+        """Whether a deletion that was done has not removed an input, or that has come again."""
+        path = one.output if isinstance(one, Node) else one
+        return path not in self._deleted or left(path, self._deleted[path]) != "nothing"
 
     def _clean(self) -> None:
         """Calls those cleaned whose outputs are not there, and are wanted by none that is to run."""
         for name, state in reversed(list(self.found.items())):
             readers = [one for one in self.found.values() if state.node in one.node.nodes]
             absent = state.state in ("to do", "waiting") and state.manifest is None
-            if absent and readers and not state.node.step.keep and all(one.good for one in readers):
+            wanted = state.node.step.keep and not any(isinstance(one.node.step, Delete) for one in readers)
+            if absent and readers and not wanted and all(one.good for one in readers):
                 self.found[name] = State(state.node, "cleaned", [], state.parts)
 
 
@@ -111,7 +127,7 @@ def _manifest(node: Node) -> tuple[Manifest | None, tuple[Is, str] | None]:
             there = storage.stat(node.output)
             return None, ("foreign", f"{node.output}: exists, and is no output of fanin") if there else None
         manifest = Manifest.from_json(data, node.output)
-        if manifest.step.get("step") != node.name:
+        if manifest.step.get("step") != node.step.name:
             return None, ("foreign", f"{node.output}: was not made by this step; remove it, or name another output")
         published(storage, node.output, storage.list(node.output))
     except UsageError:
@@ -124,9 +140,9 @@ def _manifest(node: Node) -> tuple[Manifest | None, tuple[Is, str] | None]:
 def _deleted(graph: Graph) -> dict[str, Any]:
     """What the flow's own deletions have removed: path to its identity then."""
     found: dict[str, Any] = {}
-    for node in graph.nodes.values():
+    for node in graph.whole.values():
         if isinstance(node.step, Delete):
             manifest, _ = _manifest(node)
             if manifest is not None:
-                found |= manifest.plan.get("deleted", {})
+                found |= deleted(node.output)
     return found

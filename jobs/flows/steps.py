@@ -135,7 +135,7 @@ class Streaming(Step):
 class Command(Step):
     """Any program: it writes files into the folder {output}, which are published when it has ended with 0.
 
-    A word {inputs} stands for the paths of all inputs, {input} for the only one.
+    A word {inputs} stands for the paths of all inputs, globs expanded, {input} for the only one.
     """
 
     arguments: Sequence[str]

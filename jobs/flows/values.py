@@ -81,6 +81,11 @@ def given(parameters: Mapping[str, Parameter], said: Mapping[str, str]) -> dict[
     return values
 
 
+def names(text: str) -> set[str]:
+    """The names that are in the braces of `text`."""
+    return {name for match in BRACES.finditer(text) if match[1] for name in re.findall(NAME, match[1])}
+
+
 def filled(text: str, values: Mapping[str, str]) -> str:
     """`text` with values in its braces; UsageError for a name that is not there, and for a range.
 

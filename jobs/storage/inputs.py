@@ -68,16 +68,27 @@ def resolve(paths: Iterable[str]) -> Inputs:
     found = Inputs([], {})
     for path in paths:
         storage = storage_of(path)
-        entry = storage.stat(path)
         if path == STDIN and any(file.name == STDIN for file in found.files):
             raise UsageError("-: standard input can be read only once")
-        matches = [entry] if entry else list(_matches(storage, path))
-        if not matches:
-            kind = "no file matches" if GLOB.search(path) else "no such file or folder"
-            raise UsageError(f"{path}: {kind}")
-        for match in matches:
+        for match in named(path):
             found.files.extend(_files(storage, match, found.manifests))
     return found
+
+
+def named(path: str) -> list[Entry]:
+    """What lies at `path`, or all that it matches as a glob; UsageError if that is nothing."""
+    storage = storage_of(path)
+    entry = storage.stat(path)
+    matches = [entry] if entry else list(_matches(storage, path))
+    if not matches:
+        kind = "no file matches" if GLOB.search(path) else "no such file or folder"
+        raise UsageError(f"{path}: {kind}")
+    return matches
+
+
+def expanded(path: str) -> list[str]:
+    """The paths that a glob matches, which are some; of another path itself."""
+    return [entry.path for entry in named(path)] if GLOB.search(path) else [path]
 
 
 def chunks(path: str) -> Iterator[bytes]:

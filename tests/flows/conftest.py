@@ -1,0 +1,16 @@
+"""A folder of one's own for each test, and flows in it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.flows.running import Here
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    """A fresh folder, in which the test is."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return Here(tmp_path / "work")
