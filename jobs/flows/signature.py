@@ -131,9 +131,9 @@ def _code(node: Node) -> Iterator[tuple[str, str]]:
         return
     for word in node.words:
         for piece in re.split(r"[,\s]", word):
-            file = piece.partition("#")[0]
-            if file and os.path.isfile(file):
-                yield file, sha256(file)
+            name = piece.partition("#")[0]
+            if name and os.path.isfile(name):
+                yield name, sha256(name)
 
 
 def _imported(file: str) -> set[str]:
