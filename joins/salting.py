@@ -8,7 +8,8 @@ a right row to one column, to all of its cells; so that each pair meets in exact
     left 1,3..     cell 2           cell 3
 
 A left row without a match is told by column 0 alone, a right one by row 0; for a cell to know whether the other side exists
-anywhere, each mapper sends it a marker. Semi and anti joins need nothing else of the right side. Which row or column a row
+anywhere, each mapper sends it a marker, unless the sample that found the key has seen it there: then it is known to, and none
+of its rows is without a match. Semi and anti joins need nothing else of the right side. Which row or column a row
 goes to is counted, from a start that depends on the split, so that a retried task repeats itself. Null keys match nothing,
 and are spread, too.
 """
@@ -25,7 +26,7 @@ from jobs.errors import UsageError
 from jobs.sql import identifier
 from jobs.text.formats import JsonLines
 from joins import stages
-from joins.plan import NAMES, JoinPlan, Name, Side
+from joins.plan import NAMES, JoinPlan, Name, Side, other
 
 if TYPE_CHECKING:
     from joins.sample import Sample  # it brings what nodes do without
@@ -38,12 +39,16 @@ HOT = 5  # a key is hot if it has more than this part of a reducer's mean load: 
 
 @dataclass(frozen=True)
 class Hot:
-    """A common key.  key: encoded.  rows, columns: of its grid.  labels: of the cells, row by row."""
+    """A common key.  key: encoded.  rows, columns: of its grid.  labels: of the cells, row by row.
+
+    seen: the sides on which the sample has found it, so that its rows of the other side are known to match.
+    """
 
     key: str
     rows: int
     columns: int
     labels: Sequence[str]
+    seen: Sequence[Name] = ()
 
 
 def choose_hot(plan: JoinPlan, found: "Sample", reducers: int) -> list[Hot]:
@@ -59,7 +64,8 @@ def choose_hot(plan: JoinPlan, found: "Sample", reducers: int) -> list[Hot]:
         grids = [(a, reducers // a) for a in range(1, reducers + 1) if reducers % a == 0]
         a, b = min(grids, key=lambda grid: (left / grid[0] + right / grid[1], grid))
         places = [(cell + number) % reducers for cell in range(reducers)]
-        hot.append(Hot(key, a, b, list(_labels(key, places, reducers))))
+        seen = [name for name in NAMES if found.keys[key][name]]
+        hot.append(Hot(key, a, b, list(_labels(key, places, reducers)), seen))
     return hot
 
 
@@ -110,11 +116,15 @@ def open_salted(
     """Makes the view l, or r, of a side's rows with their salts, out of a table of blocks.  split: what tells the task's input from others'."""
     alias, own = stages.ALIAS[name], f"{name} rows"
     connection.execute("SET preserve_insertion_order = true")  # a retried task must number rows as before
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS hot (key VARCHAR, a BIGINT, b BIGINT, labels VARCHAR[])")
+    connection.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS hot"
+        " (key VARCHAR, a BIGINT, b BIGINT, labels VARCHAR[], seen_left BOOLEAN, seen_right BOOLEAN)"
+    )
     connection.execute("TRUNCATE hot")
     if hot:
         connection.executemany(
-            "INSERT INTO hot VALUES (?, ?, ?, ?)", [[h.key, h.rows, h.columns, h.labels] for h in hot]
+            "INSERT INTO hot VALUES (?, ?, ?, ?, ?, ?)",
+            [[h.key, h.rows, h.columns, h.labels, *(side in h.seen for side in NAMES)] for h in hot],
         )
     connection.execute(
         f"CREATE TEMP TABLE {identifier(own)} AS SELECT {alias}.*, {stages.key_text(plan, name)} AS {KEY},"
@@ -146,6 +156,8 @@ def _rows(plan: JoinPlan, name: Name, source: str, start: int) -> Iterator[str]:
     else:
         cells = f"list_transform({down}, lambda i: i * {GRID}.b + {OWN} % {GRID}.b)"
     decides = f"{CELL} % {GRID}.b = 0" if name == "left" else f"{CELL} < {GRID}.b"
+    if plan.how != "semi":  # which is of the rows that do match
+        decides = f"{decides} AND NOT {GRID}.seen_{other(name)}"
     placed = f"(SELECT *, unnest({cells}) AS {CELL} FROM ({hot}))"
     yield _select(plan, name, f"{GRID}.labels[{CELL} + 1]", decides, "false", placed)
 
@@ -158,7 +170,8 @@ def _markers(plan: JoinPlan, name: Name, source: str) -> Iterator[str]:
     cells = f"range({GRID}.b)" if name == "left" else f"range(0, {GRID}.a * {GRID}.b, {GRID}.b)"  # row 0, or column 0
     keys = ", ".join(f"any_value({identifier(key)}) AS {identifier(key)}" for key in plan.sides[name].keys)
     found = f"SELECT {KEY}, {keys} FROM {source} WHERE {KNOWN} GROUP BY {KEY}"
-    hot = f"SELECT s.*, hot AS {GRID} FROM ({found}) AS s JOIN hot ON s.{KEY} = hot.key"
+    unseen = "" if plan.how == "semi" else f" AND NOT hot.seen_{name}"
+    hot = f"SELECT s.*, hot AS {GRID} FROM ({found}) AS s JOIN hot ON s.{KEY} = hot.key{unseen}"
     placed = f"(SELECT *, unnest({cells}) AS {CELL} FROM ({hot}))"
     yield _select(plan, name, f"{GRID}.labels[{CELL} + 1]", "false", "true", placed, markers=True)
 

@@ -16,7 +16,7 @@ MAPPERS, ROWS, REDUCERS = 200, 3, 8
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["left", "semi"])
+@pytest.mark.parametrize("how", ["left", "full", "anti", "semi"])
 def test_many_short_mappers_do_not_pile_up(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     files = [tmp_path / f"events-{number:03}" for number in range(MAPPERS)]

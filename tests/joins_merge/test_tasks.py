@@ -55,9 +55,14 @@ def test_tasks_write_what_the_local_engine_does(how: str, first: Name, tmp_path:
 
 
 @pytest.mark.parametrize("how", HOWS)
-@pytest.mark.parametrize("options", [[], ["--left-where", "url <> '/p3'", "--where", "url <> '/p7'"]])
-def test_salted_tasks_write_what_the_local_engine_does(how: str, options: list[str], tmp_path: Path) -> None:
-    hot = [Hot("u9", 2, 2, list("abcd")), Hot("u4", 1, 3, list("xyz")), Hot("none", 3, 1, list("ijk"))]
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [([], []), ([], ["right"]), (["--left-where", "url <> '/p3'", "--where", "url <> '/p7'"], ["left", "right"])],
+)
+def test_salted_tasks_write_what_the_local_engine_does(
+    how: str, options: list[str], seen: list[Name], tmp_path: Path
+) -> None:
+    hot = [Hot("u9", 2, 2, list("abcd"), seen), Hot("u4", 1, 3, list("xyz")), Hot("none", 3, 1, list("ijk"))]
     arguments = [
         *files(tmp_path, events=EVENTS, users=USERS + b"u9\t1\nu9\t2\n"),
         "--on",
