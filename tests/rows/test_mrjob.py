@@ -443,3 +443,20 @@ def test_the_parts_are_those_of_hadoop(hdfs: HdfsPlace, name: str) -> None:
     ours = [split(path.read_bytes()) for path in sorted(Path("ours").glob("part-*"))]
     assert len(ours) == 3
     assert [grouped(part, first) for part in ours] == [grouped(part, first) for part in theirs]
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(2_000, marks=pytest.mark.slow)])
+def test_each_line_knows_its_file(here: Path, count: int) -> None:
+    Path("in").mkdir()
+    for number in range(count):
+        Path(f"in/{number}.txt").write_text(f"line of {number}\n" * (number % 3))
+    body = """
+class Job(MRJob):
+    def mapper(self, _, line):
+        yield os.environ["mapreduce_map_input_file"], line
+    def reducer(self, name, lines):
+        yield name, list(lines)
+"""
+    expected = {f"file:{here}/in/{n}.txt": [f"line of {n}"] * (n % 3) for n in range(count) if n % 3}
+    ran = run(job(body), "--threads", "2", inputs=["in"])
+    assert {json.loads(first(line)): json.loads(line.split(b"\t")[1]) for line in ran.lines} == expected

@@ -141,3 +141,18 @@ def test_the_jar_fails_a_mapper_that_leaves_much_of_its_input(
     done = run_jar(jar, *arguments)
     assert done.code == code
     assert "Broken pipe" in done.err or code == 0
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(2_000, marks=pytest.mark.slow)])
+def test_each_line_knows_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Many small files; their names are told to their tasks alone."""
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    for number in range(count):
+        Path(f"in/{number}.txt").write_text("".join(f"line {n} of {number}\n" for n in range(number % 4)))
+    mapper = """sh -c 'sed "s|^|$mapreduce_map_input_file\t|"'"""
+    main(["--quiet", "-input", "in", "-output", "out", "-mapper", mapper, "-numReduceTasks", "2"])
+    expected = Counter(
+        f"file:{tmp_path}/in/{n}.txt\tline {i} of {n}".encode() for n in range(count) for i in range(n % 4)
+    )
+    assert Counter(line for part in parts("out") for line in part) == expected
