@@ -28,6 +28,11 @@ MESSY = {
     "more": b"follows on\t7\n",
     "nothing": b"",
 }
+EVENTS = {
+    "a": b"".join(b"user%d\t%d\tv%d\n" % (n % 7, n * 37 % 101, n) for n in range(200)),
+    "b": b"".join(b"user%d\t%d\tw%d\n" % (n % 5, n * 53 % 211 - 60, n) for n in range(150)),
+}
+NUMBERS = {"n": b"".join(b"%d\tx\n" % (n * 7919 % 1009 - 300) for n in range(300))}
 SUM = b"""BEGIN { FS = "\\t" }
 NR > 1 && $1 != key { print key "\\t" total; total = 0 }
 { key = $1; total += $2 }
@@ -108,6 +113,7 @@ def keyed_alone(line: bytes) -> bytes:
 CAT = ("-mapper", "cat", "-reducer", "cat")
 COUNT = ("-files", "shipped/sum.awk", "-mapper", """awk '{ for (i = 1; i <= NF; i++) print $i "\\t1" }'""")
 SUMMED = ("-combiner", "awk -f sum.awk", "-reducer", "awk -f sum.awk")
+NUMERIC = lambda line: -int(line.split(b"\t")[0])  # noqa: E731
 PROGRAMS: dict[str, Program] = {
     "identity": Program((*CAT, "-numReduceTasks", "3"), WORDS, lambda files: shuffled(lines(files), 3)),
     "messy bytes": Program((*settings(mapreduce__job__reduces=4), *CAT), MESSY, lambda files: shuffled(lines(files), 4)),
@@ -123,6 +129,35 @@ PROGRAMS: dict[str, Program] = {
         WORDS,
         lambda files: sums(shuffled(words_of(files), 3)),
         shipped={"sum.awk": SUM},
+    ),
+    "secondary sort": Program(
+        (
+            *settings(
+                stream__num__map__output__key__fields=2,
+                mapreduce__partition__keypartitioner__options="-k1,1",
+                mapreduce__job__output__key__comparator__class=f"{LIB}.KeyFieldBasedComparator",
+                mapreduce__partition__keycomparator__options="-k1,1 -k2,2nr",
+                mapreduce__job__reduces=3,
+            ),
+            *CAT, "-partitioner", f"{LIB}.KeyFieldBasedPartitioner",
+        ),
+        EVENTS,
+        lambda files: shuffled(
+            lines(files), 3, mapreduce.field(2), lambda key: text_hash(key.split(b"\t")[0], 0),
+            lambda key: (key.split(b"\t")[0], -int(key.split(b"\t")[1])),
+        ),
+        key=mapreduce.field(2),
+    ),
+    "numbers in reverse": Program(
+        (
+            *settings(
+                mapreduce__job__output__key__comparator__class="org.apache.hadoop.mapreduce.lib.partition.KeyFieldBasedComparator",
+                mapreduce__partition__keycomparator__options="-nr",
+            ),
+            *CAT,
+        ),
+        NUMBERS,
+        lambda files: shuffled(lines(files), 1, order=NUMERIC),
     ),
     "mappers alone": Program(
         (*settings(mapreduce__job__reduces=0), "-mapper", "tr a-z A-Z"), WORDS, mapped(lambda line: with_tab(line).upper()

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from collections import Counter, defaultdict
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,15 @@ def test_most_used_word() -> None:
     stop = set((EXAMPLES / "stop_words.txt").read_text().split())
     expected = max((n, word) for word, n in COUNTED.items() if word not in stop)[1]
     assert [key for key, _ in pairs("mr_most_used_word")] == [expected]
+
+
+def test_next_word_stats() -> None:
+    follows = Counter(pair for line in LOG for pair in pairwise(words(line)))
+    begins: Counter[str] = Counter()
+    for (word, _), n in follows.items():
+        begins[word] += n
+    expected = {(a, b): [begins[a], n, 100.0 * n / begins[a]] for (a, b), n in follows.items()}
+    assert {tuple(key): value for key, value in pairs("mr_next_word_stats")} == expected
 
 
 def test_wc_and_the_lines_counted_right_and_wrong() -> None:

@@ -325,6 +325,25 @@ class Job(MRJob):
     ]
 
 
+def test_values_are_sorted_where_a_class_says_so() -> None:
+    body = """
+class Job(MRJob):
+    SORT_VALUES = True
+    def mapper(self, _, line):
+        for word in line.split():
+            yield len(word), word
+    def reducer(self, key, values):
+        yield key, list(values)
+"""
+    words = TEXT.decode().split()
+    by_length = {length: sorted(word for word in words if len(word) == length) for length in map(len, words)}
+    found = {
+        json.loads(first(line)): json.loads(line.split(b"\t")[1])
+        for line in run(job(body), "-D", "mapreduce.job.reduces=3").lines
+    }
+    assert found == by_length
+
+
 def test_standard_input_and_compressed_files_of_many_members(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("a.gz").write_bytes(gzip.compress(b"a\n") + gzip.compress(b"b\nc"))
     Path("b.bz2").write_bytes(bz2.compress(b"d\n") + bz2.compress(b"e\n"))

@@ -10,6 +10,7 @@ from jobs.streaming import main
 from tests import command, lab
 from tests.rows.mapreduce import Key, Lines, grouped
 from tests.rows.programs import PROGRAMS, Program
+from tests.storage.places import HdfsPlace
 
 OURS = ("-D", "mapreduce.job.maps=1", "--threads", "1", "--quiet")
 
@@ -74,6 +75,22 @@ def test_the_parts_are_those_of_the_streaming_jar(program: Program, jar: dict[st
     alike(parts("theirs"), program.expected(program.inputs), program.key, in_order=not program.maps)
     main([*OURS, *command_line(program, "ours")])
     alike(parts("ours"), parts("theirs"), program.key, in_order=not program.maps)
+
+
+@pytest.mark.hadoop
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["word count with a combiner", "secondary sort"], indirect=True)
+def test_the_parts_are_those_of_a_cluster(program: Program, jar: dict[str, str]) -> None:
+    place = HdfsPlace(jar["FANIN_LAB_HDFS"])
+    for name, data in program.inputs.items():
+        place.write(f"{place.root}/{name}", data)
+    inputs = [word for name in program.inputs for word in ("-input", f"{place.root}/{name}")]
+    whole = [*program.arguments, *inputs, "-output", f"{place.root}/out"]
+    command.call("hadoop", "jar", jar["HADOOP_STREAMING_JAR"], *whole, env=jar).ok()
+    names = [name for name in sorted(place.names(f"{place.root}/out")) if name.startswith("part-")]
+    theirs = [place.read(f"{place.root}/out/{name}").split(b"\n")[:-1] for name in names]
+    main([*OURS, *command_line(program, "ours")])
+    alike(parts("ours"), theirs, program.key)
 
 
 TOLD = "^(map_input|mapred_(t|job_id)|mapreduce_(task_(id|attempt|partition|ismap)|map_input|job_(id|reduces)|framework)|my_)"
