@@ -78,10 +78,12 @@ def bounds(key: bytes, field: KeyField, separator: bytes) -> tuple[int, int] | N
     return start, min(len(key), place(field.last) + (field.end or len(words[field.last - 1])))
 
 
-def compare(a: bytes, b: bytes, fields: Sequence[KeyField], separator: bytes) -> int:
-    """KeyFieldBasedComparator; 0 where neither piece is there, of which it says that either is less."""
+def compare(a: bytes, b: bytes, fields: Sequence[KeyField], separator: bytes) -> int | None:
+    """KeyFieldBasedComparator; None where neither has a piece, of which it says that either is less, whatever comes behind."""
     for field in fields:
         one, other = bounds(a, field, separator), bounds(b, field, separator)
+        if one is None and other is None:
+            return None
         if one is None or other is None:
             result = (one is not None) - (other is not None)
         elif field.numeric:
