@@ -1,5 +1,7 @@
 """What Hadoop's partitioners and comparators do with a key, in plain Python written from their Java's semantics; slow."""
 
+import codecs
+import re
 from collections.abc import Sequence
 
 from jobs.engines.rows.key_fields import KeyField
@@ -31,32 +33,17 @@ def hash_partition(key: bytes, parts: int) -> int:
 
 
 def decoded(key: bytes) -> str:
-    """Text.toString: malformed bytes are U+FFFD, one for each that Java's decoder tells, at least a byte long."""
-    out, rest = "", key
-    while rest:
-        for size in range(1, min(4, len(rest)) + 1):
-            try:
-                out += rest[:size].decode()
-                break
-            except UnicodeDecodeError:
-                pass
-        else:
-            size = _malformed(rest)
-            out += "\ufffd"
-        rest = rest[size:]
-    return out
+    """Text.toString: U+FFFD where Python has it, but one for a whole encoded surrogate, or its beginning."""
+    return key.decode(errors="as in Java")
 
 
-def _malformed(rest: bytes) -> int:
-    """How many bytes one U+FFFD stands for: Python's count, but for surrogates, that Java takes together."""
-    if rest[0] == 0xED and len(rest) > 1 and 0xA0 <= rest[1] <= 0xBF:
-        return 3 if len(rest) > 2 and 0x80 <= rest[2] <= 0xBF else 2
-    try:
-        rest[:4].decode()
-    except UnicodeDecodeError as error:
-        assert error.start == 0
-        return error.end
-    raise AssertionError(rest)
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    surrogate = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]?").match(error.object, error.start)
+    return "\ufffd", surrogate.end() if surrogate else error.end
+
+
+codecs.register_error("as in Java", _replaced)
 
 
 def field_partition(key: bytes, fields: Sequence[KeyField], separator: bytes, parts: int) -> int:
@@ -91,10 +78,12 @@ def bounds(key: bytes, field: KeyField, separator: bytes) -> tuple[int, int] | N
     return start, min(len(key), place(field.last) + (field.end or len(words[field.last - 1])))
 
 
-def compare(a: bytes, b: bytes, fields: Sequence[KeyField], separator: bytes) -> int:
-    """KeyFieldBasedComparator; 0 where neither piece is there, of which it says that either is less."""
+def compare(a: bytes, b: bytes, fields: Sequence[KeyField], separator: bytes) -> int | None:
+    """KeyFieldBasedComparator; None where neither has a piece, of which it says that either is less, whatever comes behind."""
     for field in fields:
         one, other = bounds(a, field, separator), bounds(b, field, separator)
+        if one is None and other is None:
+            return None
         if one is None or other is None:
             result = (one is not None) - (other is not None)
         elif field.numeric:
