@@ -124,6 +124,7 @@ def parsed(spec: str) -> Bins:
         return parse("equal:-1.5:2.5:2")
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(
     st.one_of(equal_specs(), edge_specs(), log_specs()).map(parsed),

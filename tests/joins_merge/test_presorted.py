@@ -54,7 +54,7 @@ def test_as_coreutils_does(how: str, sides: tuple[str, str]) -> None:
     ]
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", [pytest.param(how, marks=[pytest.mark.slow] * (how != "full")) for how in HOWS])
 def test_as_the_local_engine_does(how: str, tmp_path: Path) -> None:
     """Several files a side with a header, null and empty keys, those with bytes below tab, and keys of two columns."""
     keys = sorted(

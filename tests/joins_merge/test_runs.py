@@ -34,6 +34,7 @@ def key_of(line: bytes, keys: int) -> bytes:
     return b"\t".join(line.split(b"\t")[:keys])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=500)
 @given(sorted_lines(), st.integers(1, 100), st.booleans())
 @example((1, [b"a\t0\t" + b"x" * 50]), 8, True)

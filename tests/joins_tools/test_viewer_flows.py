@@ -86,6 +86,7 @@ def test_planes_and_delays_by_airline_and_manufacturer(tmp_path: Path) -> None:
     assert len(expected) == 70
 
 
+@pytest.mark.slow
 def test_the_commonest_planes_of_a_year() -> None:
     counted = Counter(plane for plane, _ in flights.rows("flights.csv", "tailnum", "year"))
     nulls = counted.pop(None)

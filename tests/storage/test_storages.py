@@ -319,6 +319,7 @@ DAMAGE: dict[str, tuple[Callable[[Place], None], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("place", [KINDS[0], pytest.param("s3", marks=pytest.mark.slow), *KINDS[2:]], indirect=True)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_is_refused_by_name(place: Place, damage: str) -> None:
     write(out(place), b"one\ntwo\n", b"three\n")
