@@ -140,4 +140,4 @@ def _imported(file: str) -> set[str]:
     """A Python file, and those beside it that it imports, and that these import."""
     finder = ModuleFinder([os.path.dirname(file)])
     finder.run_script(file)
-    return {str(file) for module in finder.modules.values() if (file := getattr(module, "__file__", None))}
+    return {str(place) for module in finder.modules.values() if (place := getattr(module, "__file__", None))}
