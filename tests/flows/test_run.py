@@ -113,7 +113,7 @@ def test_a_step_that_fails(here: Here) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["no-such-program"], "no-such-program: cannot be started: No such file or directory"),
+        (["no-such-program"], "no-such-program: cannot be started: there is no such program"),
         (["sh", "-c", "kill -9 $$"], "sh: killed by signal 9"),
         (["sh", "-c", "mkdir {output}/x"], "the command has written 'x'; only plain files that are not hidden are published"),
         (["sh", "-c", "touch {output}/.x"], "the command has written '.x'"),
