@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ from jobs.storage.inputs import expanded, resolve
 from jobs.storage.output import Output
 
 READ = 4 << 20
+GUARDED = 'exec 3<&0 </dev/null; (read gone <&3; kill -9 0) & exec 3<&- "$@"'
+"""For sh: runs its words, and kills them and itself once standard input, a pipe, has ended."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -55,16 +58,18 @@ def _filled(words: Sequence[str], inputs: Sequence[str], folder: str) -> Iterato
 
 
 def _run(words: Sequence[str]) -> None:
-    """Runs a program to its end; then, or when this is interrupted, it and what it has started are killed."""
-    try:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True)
-    except OSError as error:
-        raise FaninError(f"{words[0]}: cannot be started: {error.strerror}") from error
-    try:
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # so that its id stays its own
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)  # with all that it has left behind, which might still write
-        code = process.wait()
+    """Runs a program to its end; then, or when this ends in any way, it and what it has started are killed."""
+    if shutil.which(words[0]) is None:
+        raise FaninError(f"{words[0]}: cannot be started: there is no such program")
+    ours, theirs = os.pipe()
+    with open(theirs, "wb"):
+        process = subprocess.Popen(["sh", "-c", GUARDED, "sh", *words], stdin=ours, start_new_session=True)
+        os.close(ours)
+        try:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # so that its id stays its own
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)  # with all that it has left behind, which might still write
+            code = process.wait()
     if code:
         raise FaninError(f"{words[0]}: {f'exit code {code}' if code > 0 else f'killed by signal {-code}'}")
 

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.flows.running import Here
+from tests.storage.conftest import hdfs_url, make_place, s3_endpoint
+
+__all__ = ["hdfs_url", "here", "make_place", "s3_endpoint"]
 
 
 @pytest.fixture

@@ -3,13 +3,26 @@
 import json
 import os
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jobs.flows.file import load
 from jobs.flows.state import State, States
 from tests import command
 from tests.command import Result
+
+T = TypeVar("T")
+
+
+def until(what: str, look: Callable[[], T], seconds: float = 120) -> T:
+    """What `look` gives, as soon as that is true."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(0.05)
+    return found
 
 
 class Here:
@@ -68,4 +81,6 @@ class Here:
         return subprocess.Popen(words, cwd=self.folder, stdout=pipe, stderr=pipe, stdin=subprocess.DEVNULL, **options)
 
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.read("events").splitlines()]
+        """What the last run has told, as far as it has."""
+        file = self.folder / "events"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
