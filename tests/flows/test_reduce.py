@@ -119,7 +119,7 @@ def release(here: Here, *names: str) -> None:
         (here.folder / "gate" / name).unlink()
 
 
-@pytest.mark.parametrize("last", ["0", "4"])
+@pytest.mark.parametrize("last", [pytest.param("0", marks=pytest.mark.slow), "4"])
 def test_folds_begin_before_the_last_shard_ends(here: Here, last: str) -> None:
     """The first shard is the last to end, and the last one is: the bytes are the same, those of one merge."""
     shards(here, 5)
@@ -141,6 +141,7 @@ def test_folds_begin_before_the_last_shard_ends(here: Here, last: str) -> None:
     assert here.run() == []
 
 
+@pytest.mark.slow
 def test_a_reduce_that_was_interrupted_goes_on(here: Here) -> None:
     shards(here, 4)
     here.write("gate/3", "")
@@ -175,6 +176,7 @@ def test_a_reduce_that_was_interrupted_goes_on(here: Here) -> None:
     assert here.run() == []
 
 
+@pytest.mark.slow
 def test_folds_that_are_damaged_are_made_again(here: Here) -> None:
     shards(here, 4)
     here.run("--until", "shard")
