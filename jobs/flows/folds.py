@@ -7,11 +7,14 @@
 Folds lie beside the output, hidden, under a name that tells of what they are; a run that is interrupted finds those of before.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from jobs.errors import FaninError
 from jobs.flows.flow import Node
-from jobs.flows.signature import output_of
+from jobs.flows.signature import Parts, output_of
 from jobs.storage.base import MANIFEST, base_name, join
 from jobs.storage.inputs import expanded, resolve
 from jobs.storage.manifest import LIMIT, Manifest, digest
@@ -28,8 +31,9 @@ class Fold:
     output: str
 
     @property
-    def name(self) -> str:
-        return base_name(self.output)
+    def parts(self) -> Parts:
+        """What its manifest is to keep of it."""
+        return {"step": base_name(self.output), "inputs": {path: _content(path) for path in self.inputs}}
 
 
 class Folds:
@@ -76,6 +80,20 @@ class Folds:
             self.folded(fold)
         return None
 
+    def adopt(self) -> None:
+        """Takes the folds that an earlier run has left, in whatever order it made them, in place of the inputs that they are of."""
+        left = dict(_left(self.node))
+        while found := next((one for one in left if self._all_wait(left[one])), None):
+            levels = [level for level, waiting in self._waiting.items() if set(waiting) & set(left[found])]
+            for level in levels:
+                self._waiting[level] = [path for path in self._waiting[level] if path not in left[found]]
+            self._waiting.setdefault(max(levels) + 1, []).append(found)
+            del left[found]
+
+    def _all_wait(self, inputs: Mapping[str, Any]) -> bool:
+        waiting = self.last()
+        return all(waiting.count(path) == 1 and _content(path) == inputs[path] for path in inputs)
+
     def folded(self, fold: Fold) -> None:
         """A fold that has been published."""
         self._under_way -= 1
@@ -103,6 +121,17 @@ def clean(node: Node) -> None:
 def _place(node: Node) -> str:
     parent, slash, name = node.output.rstrip("/").rpartition("/")
     return f"{parent}{slash}.{name}.folds"
+
+
+def _left(node: Node) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The folds that lie there, whole, and what they are of."""
+    storage = storage_of(_place(node))
+    for entry in storage.list(_place(node)) if storage.stat(_place(node)) else ():
+        if not base_name(entry.path).startswith("."):
+            with suppress(FaninError):  # one that is damaged is made again
+                for manifest in resolve([entry.path]).manifests.values():
+                    if inputs := manifest.step.get("inputs"):
+                        yield entry.path, inputs
 
 
 def _is_there(fold: Fold) -> bool:

@@ -96,6 +96,7 @@ class Run:
         for one in node.nodes:
             if one.name not in self._left:
                 folds.add(one.output)
+        folds.adopt()
 
     def _start(self, pool: ThreadPoolExecutor) -> None:
         """Starts what can be, as far as there is room: folds first, then nodes that need nothing that is left."""
@@ -167,9 +168,7 @@ class Run:
     def _fold(self, fold: Fold) -> None:
         """Merges some of a reduce's inputs while others are under way."""
         self.journal.tell("folding", step=fold.node.name, inputs=fold.inputs, output=fold.output)
-        self._call(
-            f"{fold.node.name} (a fold)", ["merge", *fold.inputs, "--output-dir", fold.output], {"step": fold.name}
-        )
+        self._call(f"{fold.node.name} (a fold)", ["merge", *fold.inputs, "--output-dir", fold.output], fold.parts)
         self.journal.tell("folded", step=fold.node.name, output=fold.output)
 
     def _call(self, name: str, words: Sequence[str], parts: Mapping[str, Any]) -> None:

@@ -60,6 +60,14 @@ def marked(mark: str) -> list[int]:
     return found
 
 
+def inode(here: Here, step: str) -> int | None:
+    """What tells a step's output from one that was there before."""
+    try:
+        return (here.folder / "out" / step).stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
 @contextmanager
 def reading(here: Here) -> Iterator[list[str]]:
     """Meanwhile outputs are read all the time; what was seen of them that should not be."""
@@ -69,12 +77,13 @@ def reading(here: Here) -> Iterator[list[str]]:
     def read() -> None:
         while not over.is_set():
             for step in STEPS:
-                if not (here.folder / "out" / step).exists():
+                before = inode(here, step)
+                if before is None:
                     continue
                 try:
                     audit.verify(str(here.folder / "out" / step))
                 except FaninError as error:
-                    if "No such file" not in str(error):  # it was taken away meanwhile
+                    if inode(here, step) == before:  # else it was taken away, or replaced, meanwhile
                         seen.append(str(error))
             time.sleep(0.01)
 

@@ -1,6 +1,8 @@
 """Reduces that do not wait: their trees of folds, and what comes out."""
 
+import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +121,7 @@ def release(here: Here, *names: str) -> None:
         (here.folder / "gate" / name).unlink()
 
 
-@pytest.mark.parametrize("last", ["0", "4"])
+@pytest.mark.parametrize("last", [pytest.param("0", marks=pytest.mark.slow), "4"])
 def test_folds_begin_before_the_last_shard_ends(here: Here, last: str) -> None:
     """The first shard is the last to end, and the last one is: the bytes are the same, those of one merge."""
     shards(here, 5)
@@ -141,6 +143,7 @@ def test_folds_begin_before_the_last_shard_ends(here: Here, last: str) -> None:
     assert here.run() == []
 
 
+@pytest.mark.slow
 def test_a_reduce_that_was_interrupted_goes_on(here: Here) -> None:
     shards(here, 4)
     here.write("gate/3", "")
@@ -175,6 +178,7 @@ def test_a_reduce_that_was_interrupted_goes_on(here: Here) -> None:
     assert here.run() == []
 
 
+@pytest.mark.slow
 def test_folds_that_are_damaged_are_made_again(here: Here) -> None:
     shards(here, 4)
     here.run("--until", "shard")
@@ -189,3 +193,29 @@ def test_folds_that_are_damaged_are_made_again(here: Here) -> None:
     assert here.run() == ["total"]
     assert len(of(here, "folding")) == 2
     assert here.names("out") == ["0", "1", "2", "3", "total"]
+
+
+def test_folds_that_were_made_in_another_order_are_used(here: Here) -> None:
+    """Also a fold of a fold; not one of an input that is another now."""
+    here.write("in.txt", "a\n")
+    names = [f"out/{number}" for number in range(6)]
+    for name in names:
+        command.run("run", "word_count", "in.txt", "-o", name, "--keep-partials").ok()
+    graph = Flow("f", [Reduce(name="total", inputs=names, output="out/total", fan=2)]).graph({})
+    node = graph.nodes["total"]
+
+    def publish(*inputs: str) -> Fold:
+        fold = Fold(node, inputs, 0, f"out/.total.folds/{inputs[0][-1]}{inputs[1][-1]}")
+        call = [sys.executable, "-c", "import sys, json; from jobs.engines.describe import STEP; from jobs.cli import main;"
+                " STEP.update(json.loads(sys.argv[1])); sys.exit(main(sys.argv[2:]))", json.dumps(fold.parts)]  # fmt: skip
+        command.call(*call, "merge", *inputs, "-o", fold.output).ok()
+        return fold
+
+    first, second = publish("out/4", "out/0"), publish("out/3", "out/1")
+    both = publish(first.output, second.output)
+    publish("out/2", "out/5")
+    here.write("in.txt", "b\n")
+    command.run("run", "word_count", "in.txt", "-o", "out/5", "--keep-partials", "--overwrite").ok()
+    folds = Folds(node, 2)
+    folds.adopt()
+    assert folds.last() == ["out/2", "out/5", both.output]

@@ -250,6 +250,7 @@ def test_shards_run(here: Here) -> None:
     ])  # fmt: skip
 
 
+@pytest.mark.slow
 def test_shards_that_come_later_leave_the_others_as_they_are(here: Here) -> None:
     """One of the same name in another folder gives them longer names."""
     here.flow("""\
@@ -265,6 +266,7 @@ foreach = {file = "in/*/*"}
     assert here.run() == ["copy[in/2/a]"]
 
 
+@pytest.mark.slow
 def test_dry_run_and_until(here: Here) -> None:
     here.flow(FAILING)
     told = here.fanin("run", "flow.toml", "--dry-run", "--until", "later").ok().out.decode()
@@ -299,6 +301,7 @@ def test_interrupted(here: Here, number: int, code: int) -> None:
     assert here.names("out") == []
 
 
+@pytest.mark.slow
 def test_a_second_run_is_told_of_the_first(here: Here) -> None:
     """Of whatever part of the flow it is; with other parameters it is another."""
     here.flow(
@@ -391,6 +394,7 @@ output = "out/all"
     assert here.run() == []
 
 
+@pytest.mark.slow
 def test_globs_of_earlier_outputs_are_merged(here: Here) -> None:
     from tests import command
 

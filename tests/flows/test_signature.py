@@ -145,6 +145,7 @@ output = "out/third"
 """
 
 
+@pytest.mark.slow
 def test_a_chain_that_is_made_again_in_part(here: Here) -> None:
     """One flow after the other, as runs take their time."""
     here.flow(CHAIN)
@@ -186,6 +187,7 @@ def test_a_chain_that_is_made_again_in_part(here: Here) -> None:
     assert here.run() == ["first"]
 
 
+@pytest.mark.slow
 def test_an_output_made_again_with_other_bytes_is_followed(here: Here) -> None:
     here.flow("""\
 [steps.first]
@@ -210,6 +212,7 @@ output = "out/second"
     assert here.read("out/second/y") == "3\n"
 
 
+@pytest.mark.slow
 def test_cleaned_intermediates(here: Here) -> None:
     here.flow(
         CHAIN.replace('"out/first"', '"out/first"\nkeep = false').replace(
@@ -238,6 +241,7 @@ def test_what_is_stale_is_not_cleaned(here: Here) -> None:
     assert here.names("out") == ["first"]
 
 
+@pytest.mark.slow
 def test_foreign_and_damaged_outputs(here: Here) -> None:
     here.flow(CHAIN)
     here.write("in.txt", "b\na\n")
@@ -301,6 +305,7 @@ def deletes(here: Here) -> Here:
     return here
 
 
+@pytest.mark.slow
 def test_inputs_are_deleted_once_their_readers_are_done(deletes: Here) -> None:
     assert deletes.run() == ["small", "checked", "gone"]
     assert deletes.names("raw") == []
@@ -331,6 +336,7 @@ def test_a_deletion_cut_off_is_finished(deletes: Here) -> None:
     assert deletes.run() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["raw/*", "raw"])
 def test_folders_and_globs_are_deleted_and_finished(deletes: Here, path: str) -> None:
     replace(deletes, "flow.toml", '["raw/1", "raw/2", "raw/3"]', f'["{path}"]')
@@ -347,6 +353,7 @@ def test_folders_and_globs_are_deleted_and_finished(deletes: Here, path: str) ->
     assert deletes.read("out/small/x") == "1\n2\n3\n"
 
 
+@pytest.mark.slow
 def test_new_files_under_a_deleted_name_are_new(deletes: Here) -> None:
     deletes.run()
     for name in "123":
@@ -356,6 +363,7 @@ def test_new_files_under_a_deleted_name_are_new(deletes: Here) -> None:
     assert deletes.names("raw") == []
 
 
+@pytest.mark.slow
 def test_a_damaged_reader_keeps_the_inputs(deletes: Here) -> None:
     deletes.run("--until", "checked")
     file = deletes.folder / "out/small/x"
@@ -367,6 +375,7 @@ def test_a_damaged_reader_keeps_the_inputs(deletes: Here) -> None:
     assert deletes.names("raw") == []
 
 
+@pytest.mark.slow
 def test_an_intermediate_is_deleted(here: Here) -> None:
     here.flow(CHAIN + '[steps.gone]\ndelete = [{step = "first"}]\nafter = ["second"]\noutput = "out/gone"\n')
     here.write("in.txt", "b\na\n")

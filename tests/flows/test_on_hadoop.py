@@ -1,0 +1,124 @@
+"""Flows on the lab's cluster: outputs on HDFS, or some of them, and a driver that dies."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import command, lab
+from tests.engines.hadoop.conftest import Yarn
+from tests.flows.running import Here, until
+from tests.storage.places import Place
+
+pytestmark = [pytest.mark.hadoop, pytest.mark.slow]
+
+JOBS = Path(__file__).parents[1] / "engines" / "hadoop" / "jobs_under_test.py"
+LINES = 60_000
+
+FLOW = """\
+[parameters]
+there = "path"
+source = "path"
+[steps.slow]
+run = "JOBS:Slow"
+inputs = ["{source}"]
+output = "{there}/slow"
+options = {jobconf = ["mapreduce.job.name=MARK"]}
+[steps.words]
+run = "word_count"
+inputs = [{step = "slow"}]
+output = "{there}/words"
+options = {jobconf = ["mapreduce.framework.name=local"]}
+[steps.top]
+run = "word_count"
+inputs = [{step = "words"}]
+output = "LAST"
+options = {jobconf = ["mapreduce.framework.name=local"]}
+"""
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Yarn:
+    env = lab.environment()
+    for name, value in env.items():
+        if os.environ.get(name) != value and name != "XDG_STATE_HOME":
+            monkeypatch.setenv(name, value)
+    return Yarn(dict(os.environ))
+
+
+def flow(here: Here, yarn: Yarn, last: str) -> None:
+    here.flow(FLOW.replace("JOBS", str(JOBS)).replace("MARK", yarn.mark).replace("LAST", last))
+
+
+def test_a_driver_killed_takes_its_application_along_and_a_rerun_finishes(here: Here, cluster: Yarn) -> None:
+    """Its step on YARN is under way; all outputs on HDFS."""
+    yarn = cluster
+    flow(here, yarn, "{there}/top")
+    lines = "".join(f"{number}\n" for number in range(LINES))
+    yarn.place.write(f"{yarn.root}/in.txt", lines.encode())
+    said = ("--set", f"there={yarn.root}/out", "--set", f"source={yarn.root}/in.txt")
+    process = here.start(*said, "-r", "hadoop")
+    try:
+        until("a mapper", lambda: yarn.tasks("map"))
+    finally:
+        process.kill()
+        process.communicate()
+    until("the end of the application", lambda: yarn.states() == {"KILLED"})
+    until("the end of its tasks", lambda: not yarn.tasks("map"))
+    until("the end of the attempt", lambda: yarn.place.names(f"{yarn.root}/out") == [])
+
+    assert here.run(*said, "-r", "hadoop") == ["slow", "words", "top"]
+    assert yarn.place.read(f"{yarn.root}/out/slow/part-00000") == b"".join(
+        sorted(b"%d\t1\n" % number for number in range(LINES))
+    )
+    assert yarn.place.names(f"{yarn.root}/out") == ["slow", "top", "words"]
+    assert here.run(*said, "-r", "hadoop") == []
+    assert here.run(*said, "-r", "local") == []  # of which engine they are makes no difference
+
+
+def test_local_inputs_and_results_with_intermediates_on_hdfs(
+    here: Here, make_place: Callable[[str], Place], cluster: Yarn
+) -> None:
+    del cluster
+    place = make_place("hdfs")
+    here.flow("""\
+[parameters]
+there = "path"
+[steps.words]
+run = "word_count"
+inputs = ["in.txt"]
+output = "{there}/words"
+options = {runner = "local", keep-partials = true}
+[steps.sorted]
+bucket = [{step = "words"}]
+output = "{there}/sorted"
+options = {on = "word", buckets = 2}
+[steps.joined]
+join = [{step = "sorted"}, {step = "words"}]
+output = "{there}/joined"
+options = {on = "word", runner = "hadoop", jobconf = ["mapreduce.framework.name=local"]}
+[steps.copied]
+streaming = ["-mapper", "cat", "-reducer", "NONE"]
+inputs = [{step = "joined"}]
+output = "out/copied"
+[steps.total]
+reduce = [{step = "words"}, "{there}/old"]
+output = "out/total"
+""")
+    here.write("in.txt", "b a b\n")
+    command.run("run", "word_count", "in.txt", "-o", f"{place.root}/old", "--keep-partials").ok()
+    said = ("--set", f"there={place.root}")
+    assert sorted(here.run(*said)) == ["copied", "joined", "sorted", "total", "words"]
+    assert here.read("out/total/part-00000") == "a\t2\nb\t4\n"
+    lines = [
+        line
+        for name in here.names("out/copied")
+        if name.startswith("part")
+        for line in here.read(f"out/copied/{name}").splitlines()
+    ]
+    assert sorted(line.rstrip("\t") for line in lines) == ["a\t1\t1", "b\t2\t2"]
+    assert place.names(place.root) == ["joined", "old", "sorted", "words"]
+    assert here.run(*said) == []
+    here.write("in.txt", "b a b  \n")  # the same words
+    assert here.run(*said) == ["words"]
