@@ -90,10 +90,10 @@ class Tasks:
             environment["PWD"] = environment["mapreduce_job_local_dir"] = str(folder)
             try:
                 code = self.watch.run(start, task.command, folder, environment, task.lines(), out, log)
-                if os.statvfs(output).f_bavail * os.statvfs(output).f_frsize < LEAST_FREE:
-                    raise FaninError(
-                        f"{output.parent}: disk full; free room there"
-                    )  # a child may have written half, and not told
+                disk = os.statvfs(output)
+                if disk.f_bavail * disk.f_frsize < LEAST_FREE:  # the child may have written half, and not told
+                    self.watch.over.set()  # before there is room again, and others fail without this reason
+                    raise FaninError(f"{output.parent}: disk full; free room there")
                 if code and not self.lenient:
                     raise ChildFailed(f"exit code {code}" if code > 0 else f"killed by signal {-code}")
             except BaseException as error:
