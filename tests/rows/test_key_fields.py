@@ -145,6 +145,7 @@ def test_numbers_are_ordered_as_the_comparator_does(keys: list[str], options: st
     is_ordered([key.encode() for key in keys], parse(options), b"\t")
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(KINDS, st.lists(st.sampled_from(["", "\tx", "\ty", "\t"]), min_size=20, max_size=20))
 def test_numbers_that_are_equal_are_ordered_by_the_next_field(keys: list[str], behind: list[str]) -> None:

@@ -81,6 +81,7 @@ BYTES = st.binary(max_size=12) | st.text("ab\t\r\n\0,é\x01", max_size=30).map(s
 SEPARATORS = st.sampled_from(["\t", ",", "a", "é", "\t\t", "\x01"])
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     files=st.lists(st.lists(BYTES, max_size=8).map(b"\t".join), max_size=3),
