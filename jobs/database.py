@@ -3,6 +3,8 @@
 import contextlib
 import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +71,35 @@ def database(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")  # it goes to standard output, among a task's records
-        yield connection
+        with interrupted(connection):
+            yield connection
     finally:
         connection.close()
+
+
+@contextlib.contextmanager
+def interrupted(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Has a signal interrupt the connection's query at once: Python hears of it only when the main thread is out of DuckDB."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard, wakes = os.pipe()
+    os.set_blocking(wakes, False)
+
+    def wait() -> None:
+        while os.read(heard, 1):
+            connection.interrupt()
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    before = signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(wakes)
+        waiting.join()
+        os.close(heard)
 
 
 def open_lines(connection: duckdb.DuckDBPyConnection, texts: Callable[[], Iterable[str]]) -> None:
