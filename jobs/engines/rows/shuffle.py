@@ -3,32 +3,32 @@
     files ── blocks ── lines ── key, part, record ── ORDER BY part, key ──> write(part, records)
 
 A byte is a character on the way: text is decoded as latin-1, whose order in DuckDB is that of the bytes, and which holds any of
-them. A value too long to be sorted waits in a file, and a carriage return and its place there stand for it in the record: there is
-no other carriage return, since it ends a line.
+them. Long values are kept aside: a sort that spills has thousands of rows of each of its runs in memory, and a batch of its
+result has 131,072.
 """
 
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from jobs import stages
 from jobs.database import Limits, database
 from jobs.engines.rows import key_fields
+from jobs.engines.rows.aside import Aside
 from jobs.engines.rows.key_fields import KeyField
 from jobs.errors import UsageError
 from jobs.sql import literal
 from jobs.text.arrow import BlockStream, records
-from jobs.text.blocks import BLOCK, blocks
+from jobs.text.blocks import blocks
 from jobs.text.partition import TEXT, hashed_latin, modulo
 from jobs.text.records import NEWLINE
 
-LONG = 1024
-"""Bytes of a line from which its value waits in a file: a result's batch has 131,072 lines, and must fit in memory."""
+SHARE = 1 << 19
+"""The longest value that is sorted with its key is this share of the memory: a batch of such is a quarter of it."""
+CUT = 1 << 18  # bytes that are encoded and written at a time
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ def shuffle(
     with ExitStack() as stack:
         if limits.spill:
             limits.spill.mkdir(parents=True, exist_ok=True)
-        waiting = stack.enter_context(tempfile.TemporaryFile(dir=limits.spill))
+        file = stack.enter_context(tempfile.TemporaryFile(dir=limits.spill))
+        aside = Aside(file, limits.memory // SHARE, keys.fields, keys.separator.encode())
         connection = stack.enter_context(database(limits))
-        connection.register("blocks", BlockStream(lambda: _texts(files, keys, waiting)))
+        connection.register("blocks", BlockStream(lambda: _texts(files, aside)))
         for number, _, data in records(connection.sql(query(keys, parts))):
-            text = bytes(data)
-            if not text.isascii():
-                text = text.decode().encode("latin-1")
-            for whole in _complete(text, waiting):
-                write(number, whole)
+            for piece in _pieces(data, CUT):
+                text = piece if piece.isascii() else piece.decode().encode("latin-1")
+                for whole in aside.completed(text) if b"\r" in text else [text]:
+                    write(number, whole)
 
 
 def query(keys: Keys, parts: int) -> str:
@@ -88,16 +88,17 @@ def query(keys: Keys, parts: int) -> str:
     if keys.fields > 1:
         key = f"array_to_string(string_split(line, {separator})[1:{keys.fields}], {separator})"
     else:
-        key = f"if(contains(line, {separator}), substring(line, 1, instr(line, {separator}) - 1), line)"
+        key = f"split_part(line, {separator}, 1)"
     between = literal(_latin(keys.reducer_separator))
     value = f"substring(line, length(key) + {1 + len(_latin(keys.separator))})"
     record = f"key || {between} || {value} || {NEWLINE}"
     if keys.separator == keys.reducer_separator:
-        record = f"if(length(key) = length(line), line || {separator}, line) || {NEWLINE}"
+        record = f"if(strlen(key) = strlen(line), line || {separator}, line) || {NEWLINE}"
     keyed = f"SELECT {key} AS key, line FROM ({stages.lines()})"
     divided = f"SELECT ({_part(keys, parts)})::INTEGER AS part, key, {record} AS record FROM ({keyed})"
     order = key_fields.order(keys.order or (), "key", _latin(keys.key_separator))
-    return f"SELECT part, record FROM ({divided}) ORDER BY {', '.join(['part', *order])}"
+    by = order if parts == 1 else ["part", *order]
+    return f"SELECT part, record FROM ({divided}) ORDER BY {', '.join(by)}"
 
 
 def _part(keys: Keys, parts: int) -> str:
@@ -112,60 +113,24 @@ def _latin(text: str) -> str:
     return text.encode().decode("latin-1")
 
 
-def _texts(files: Sequence[Path], keys: Keys, waiting: IO[bytes]) -> Iterator[str]:
-    """The text of all blocks, with places for values that are written to `waiting`."""
-    separator = keys.separator.encode()
+def _texts(files: Sequence[Path], aside: Aside) -> Iterator[str]:
+    """The text of all blocks."""
     for file in files:
         with open(file, "rb", buffering=0) as stream:
             for block in blocks(stream.read, str(file), sys.maxsize, bom=False):
                 data = block.data
                 if b"\r" in data:
                     data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-                yield b"".join(_shortened(data, separator, keys.fields, waiting)).decode("latin-1")
-    waiting.flush()
+                yield aside.shortened(data).decode("latin-1")
 
 
-def _shortened(data: bytes, separator: bytes, fields: int, waiting: IO[bytes]) -> Iterator[bytes]:
-    """Pieces of lines, long values in them replaced by `\\r`, where they are in `waiting`, `:`, and their length."""
-    done = start = 0
-    while len(data) - start > LONG:
-        end = data.rfind(b"\n", start, start + LONG + 1)
-        if end < 0:
-            end = data.find(b"\n", start + LONG)
-            end = len(data) if end < 0 else end
-            value = _value(data, start, end, separator, fields)
-            if end - value > LONG // 2:
-                yield data[done:value]
-                yield b"\r%d:%d" % (waiting.tell(), end - value)
-                waiting.write(memoryview(data)[value:end])
-                done = end
-        start = end + 1
-    yield data[done:] if done else data
-
-
-def _value(data: bytes, start: int, end: int, separator: bytes, fields: int) -> int:
-    """Where the value of the line from `start` to `end` starts; at its end if it has none."""
-    for _ in range(max(fields, 1)):
-        found = data.find(separator, start, end)
-        if found < 0:
-            return end
-        start = found + len(separator)
-    return start
-
-
-def _complete(text: bytes, waiting: IO[bytes]) -> Iterator[bytes]:
-    """Lines with the values that are in `waiting` in their places."""
-    head, *rest = text.split(b"\r")
-    pieces, size = [head], 0
-    for piece in rest:
-        place, _, tail = piece.partition(b"\n")
-        offset, length = map(int, place.split(b":"))
-        pieces += os.pread(waiting.fileno(), length, offset), b"\n"
-        size += length
-        if size >= BLOCK:
-            yield b"".join(pieces)
-            pieces, size = [], 0
-        if tail:
-            pieces.append(tail)
-    if pieces:
-        yield b"".join(pieces)
+def _pieces(data: memoryview, size: int) -> Iterator[bytes]:
+    """Whole lines, about `size` bytes at a time: a batch as a whole may be large."""
+    most = size
+    while data:
+        piece = bytes(data[:most])
+        if end := piece.rfind(b"\n") + 1:
+            yield piece[:end]
+            data, most = data[end:], size
+        else:
+            most *= 2
