@@ -22,10 +22,10 @@ GUARDED = 'exec 3<&0 </dev/null; (read gone <&3; kill -9 0) & exec 3<&- "$@"'
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs `OUTPUT COUNT INPUT... WORD... [--overwrite]`; FaninError, and nothing published, if the program fails."""
-    output, count, *rest = arguments
-    overwrite = rest[-1:] == ["--overwrite"]
-    inputs, words = rest[: int(count)], rest[int(count) : len(rest) - overwrite]
+    """Runs `[--overwrite] OUTPUT COUNT INPUT... WORD...`; FaninError, and nothing published, if the program fails."""
+    overwrite = arguments[0] == "--overwrite"
+    output, count, *rest = arguments[overwrite:]
+    inputs, words = rest[: int(count)], rest[int(count) :]
     read = resolve(inputs)
     inputs = [one for path in inputs for one in expanded(path)]
     for directory in read.manifests:

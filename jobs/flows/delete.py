@@ -17,10 +17,10 @@ from jobs.storage.places import absolute, storage_of
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs `OUTPUT COUNT VERIFIED... PATH... [--overwrite]`: verifies the outputs first, then removes what the paths stand for."""
-    output, count, *rest = arguments
-    overwrite = rest[-1:] == ["--overwrite"]
-    verified, paths = rest[: int(count)], rest[int(count) : len(rest) - overwrite]
+    """Runs `[--overwrite] OUTPUT COUNT VERIFIED... PATH...`: verifies the outputs first, then removes what the paths stand for."""
+    overwrite = arguments[0] == "--overwrite"
+    output, count, *rest = arguments[overwrite:]
+    verified, paths = rest[: int(count)], rest[int(count) :]
     if not verified:
         raise UsageError(f"{output}: nothing is removed unless the steps that have read it are named in `after`")
     before = deleted(output)
@@ -36,9 +36,8 @@ def main(arguments: Sequence[str]) -> None:
         out.publish(partial(describe_lines, "delete", plan, inputs, list(paths), {"records": out.records}))
     for path in new:
         _check(path)
-    for (
-        path
-    ) in paths:  # what the output tells as removed is no longer wanted: if this is cut off, the next run goes on
+    # What the output tells as removed is no longer wanted: if this is cut off, the next run goes on.
+    for path in paths:
         for one in there(path):
             storage_of(one).erase(one)
 

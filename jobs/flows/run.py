@@ -18,7 +18,7 @@ from jobs.flows.flow import Graph, Node
 from jobs.flows.folds import Fold, Folds, clean
 from jobs.flows.journal import Journal
 from jobs.flows.state import State, States
-from jobs.flows.steps import Delete, Reduce
+from jobs.flows.steps import Command, Delete, Reduce
 from jobs.storage.places import storage_of
 
 TOLD = 30  # lines of a failed step
@@ -139,7 +139,8 @@ class Run:
             verified = [one.output for one in node.after]
             words = ["delete", node.output, str(len(verified)), *verified, *node.paths]
         if storage_of(node.output).stat(node.output):
-            words = [*words, "--overwrite"]
+            first = isinstance(node.step, Command | Delete)  # whose last words are a user's own
+            words = [words[0], "--overwrite", *words[1:]] if first else [*words, "--overwrite"]
         self.journal.tell("started", step=node.name, why=state.why, command=words)
         try:
             self._call(node.name, words, state.parts)

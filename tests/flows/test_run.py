@@ -133,6 +133,18 @@ def test_commands_that_publish_nothing(here: Here, words: list[str], told: str) 
     assert here.names("out") == []
 
 
+def test_the_last_word_of_a_command_is_its_own(here: Here) -> None:
+    """It replaces no output because a program of its has an option of that name."""
+    here.flow("""\
+[steps.a]
+command = ["sh", "-c", "echo $1 > {output}/x", "sh", "--overwrite"]
+output = "out/a"
+""")
+    for again in ([], ["--force", "a"]):
+        assert here.run(*again) == ["a"]
+        assert here.read("out/a/x") == "--overwrite\n"
+
+
 def test_a_command(here: Here) -> None:
     from jobs.flows.command import main
 
