@@ -96,9 +96,8 @@ def attempt(
     progress = Progress(total(files), settings.quiet)
     for reading in readings:
         reading.progress = progress
-        reading.recent = deque(
-            maxlen=2 * _threads(settings) + reading.readers
-        )  # that may be under way; each takes 1 MiB
+        under_way = 2 * _threads(settings) + reading.readers  # blocks, each of 1 MiB
+        reading.recent = deque(maxlen=under_way)
     try:
         with Output(path, settings.overwrite) as output:
             yield output, progress

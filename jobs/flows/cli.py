@@ -13,6 +13,7 @@ from jobs.flows.flow import Graph
 from jobs.flows.journal import Journal, is_running, last, locked
 from jobs.flows.run import Run, plan
 from jobs.flows.state import States
+from jobs.planned import at_least
 from jobs.storage.places import storage_of
 
 
@@ -65,8 +66,7 @@ def _run(options: argparse.Namespace, graph: Graph) -> None:
     forced = frozenset(options.force)
     for name in forced:
         graph.until(name)  # which says so if there is none
-    if options.jobs < 1:
-        raise UsageError(f"--jobs: {options.jobs} is too small; it must be at least 1")
+    jobs = at_least("--jobs", options.jobs, 1)
     if options.dry_run:
         for state in plan(States(graph, options.runner, forced).all()):
             print(
@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace, graph: Graph) -> None:
             )
         return
     with locked(graph), closing(Journal(graph, options.events)) as journal:
-        count = Run(graph, options.runner, options.jobs, journal, forced, options.quiet).run()
+        count = Run(graph, options.runner, jobs, journal, forced, options.quiet).run()
         if not options.quiet:
             journal.say(f"{graph.name}: done; {count} of {len(graph.nodes)} steps were run")
 

@@ -92,7 +92,7 @@ class Node:
         """The words of fanin's command line.  runner: the engine, '' for each command's own."""
         words = self.step.command(self.words, self.paths, self.output)
         engine = ["-r", runner] if runner and self.step.engines and "--runner" not in self.options else []
-        return [words[0], *words[1:], *engine, *self.options]
+        return [*words, *engine, *self.options]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The steps that a flow is made of: what each runs, reads and writes. They declare, and are run elsewhere."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -9,7 +10,7 @@ Option = str | int | float | bool | Sequence[str | int] | Mapping[str, str | int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(ABC):
     """One step.
 
     name: letters, digits, `_` and `-`.  inputs: paths, globs, and other steps, whose outputs they are.
@@ -37,9 +38,9 @@ class Step:
     engines: ClassVar[bool] = True
     """Whether it takes -r."""
 
+    @abstractmethod
     def command(self, words: Sequence[str], inputs: Sequence[str], output: str) -> list[str]:
         """The words of fanin's command line.  words: its own, filled in."""
-        raise NotImplementedError
 
     @property
     def words(self) -> Sequence[str]:

@@ -14,14 +14,14 @@ CLASS = "FANIN_JOB_CLASS"
 """The variable that names the class of the job: a script that runs another, or none, would write a wrong output, or an empty one."""
 
 
-def run(script: str, arguments: Sequence[str], start: Callable[[Any], object]) -> None:
-    """Runs the script of a job, and `start(job)` where its task would begin; exits with a message where that is not the wanted one."""
-    import setuptools  # noqa: F401
-    from mrjob.job import MRJob
+def run(script: str, arguments: Sequence[str], base: Any, start: Callable[[Any], object]) -> None:
+    """Runs the script of a job, and `start(job)` where its task would begin; exits with a message where that is not the wanted one.
 
+    base: mrjob's own job class, which is imported in one way on nodes and in another here.
+    """
     started = False
 
-    def execute(job: MRJob) -> None:
+    def execute(job: Any) -> None:
         nonlocal started
         wanted = os.environ.get(CLASS)
         if wanted and wanted != type(job).__name__:
@@ -31,12 +31,12 @@ def run(script: str, arguments: Sequence[str], start: Callable[[Any], object]) -
         started = True
         start(job)
 
-    execution, MRJob.execute = MRJob.execute, execute
+    execution, base.execute = base.execute, execute
     sys.argv = [script, *arguments]
     try:
         runpy.run_path(script, run_name="__main__")
     finally:
-        MRJob.execute = execution
+        base.execute = execution
     if not started:
         sys.exit(
             f"{script}: ran to its end and started no job; it must end with: if __name__ == '__main__': MyJob.run()"
@@ -49,7 +49,7 @@ def main() -> None:
     import setuptools  # noqa: F401
     from mrjob.job import MRJob
 
-    run(sys.argv[1], sys.argv[2:], MRJob.execute)
+    run(sys.argv[1], sys.argv[2:], MRJob, MRJob.execute)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,11 @@ def blocks(read: Callable[[int], bytes], name: str, max_line: int, bom: bool = T
         yield Block(name, start, b"".join(rest).removesuffix(b"\r"))
 
 
+def with_newlines(data: bytes) -> bytes:
+    """Lines ended by \\n alone."""
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+
+
 def _first_line(chunk: bytes) -> int:
     """The length of the chunk's first line, or of the whole chunk."""
     ends = (chunk.find(b"\n"), chunk.find(b"\r"))

@@ -22,9 +22,8 @@ from jobs.errors import FaninError
 
 LOOK = 0.2  # seconds between two looks at a child that does nothing
 PIPE = 1 << 20  # bytes that may wait for a child
-LEFT = (
-    128 << 10
-)  # bytes of its input that a child may leave unread: Hadoop Streaming's buffer, whose last flush may fail there
+LEFT = 128 << 10
+"""Bytes of its input that a child may leave unread: Hadoop Streaming's buffer, whose last flush may fail there."""
 
 
 class ChildFailed(FaninError):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.engines.rows.step import KEY_ONLY, Step
-from jobs.text.blocks import blocks
+from jobs.text.blocks import blocks, with_newlines
 
 MAX_LINE = 1 << 30
 NEITHER = bytes(set(range(256)) - set(b"\t\n"))
@@ -27,11 +27,6 @@ def records(path: Path, step: Step, kind: str) -> Iterator[bytes]:
                 yield lines
             else:
                 yield b"".join(_record(line, fields, between, written) for line in lines.split(b"\n")[:-1])
-
-
-def with_newlines(data: bytes) -> bytes:
-    """Lines ended by \\n alone."""
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
 
 def all_have_tabs(lines: bytes) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jobs.database import default_memory, parse_size
 from jobs.errors import UsageError
+from jobs.planned import at_least
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,9 @@ class Machine:
 
 def machine(threads: int | None, memory: str | None, quiet: bool, logs: str | None) -> Machine:
     """What options say of it."""
-    if threads is not None and threads < 1:
-        raise UsageError(f"--threads: {threads} is too small; it must be at least 1")
-    size = parse_size(memory) if memory else default_memory()
-    if size < 64_000_000:
-        raise UsageError(f"--memory: {size} is too small; it must be at least 64000000")
+    workers = len(os.sched_getaffinity(0)) if threads is None else at_least("--threads", threads, 1)
+    size = at_least("--memory", parse_size(memory), 64_000_000) if memory else default_memory()
     folder = Path(logs) if logs else None
     if folder and folder.exists() and any(folder.iterdir()):
         raise UsageError(f"--task-logs {folder}: is not empty; name a new folder")
-    return Machine(threads or len(os.sched_getaffinity(0)), size, quiet, folder)
+    return Machine(workers, size, quiet, folder)

@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 
 from jobs.engines.rows.children import ChildFailed, Process
 from jobs.engines.rows.step import Command
+from jobs.plain_mrjob import MRJob
 from jobs.tasks.script import run
 
 LENGTH = struct.Struct("!I")
@@ -126,7 +127,7 @@ def _receive(source: socket.socket, descriptors: int) -> tuple[dict[str, Any], l
 def main(base: int, script: str, arguments: Sequence[str]) -> None:
     """Runs the script of a job up to where its task would begin."""
     _die_with_parent()
-    run(script, arguments, lambda job: _serve_workers(socket.socket(fileno=base), job))
+    run(script, arguments, MRJob, lambda job: _serve_workers(socket.socket(fileno=base), job))
 
 
 def _serve_workers(base: socket.socket, job: Any) -> NoReturn:

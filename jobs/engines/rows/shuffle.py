@@ -22,7 +22,7 @@ from jobs.engines.rows.key_fields import KeyField
 from jobs.errors import UsageError
 from jobs.sql import literal
 from jobs.text.arrow import BlockStream, records
-from jobs.text.blocks import blocks
+from jobs.text.blocks import blocks, with_newlines
 from jobs.text.partition import TEXT, hashed_latin, modulo
 from jobs.text.records import NEWLINE
 
@@ -118,10 +118,7 @@ def _texts(files: Sequence[Path], aside: Aside) -> Iterator[str]:
     for file in files:
         with open(file, "rb", buffering=0) as stream:
             for block in blocks(stream.read, str(file), sys.maxsize, bom=False):
-                data = block.data
-                if b"\r" in data:
-                    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-                yield aside.shortened(data).decode("latin-1")
+                yield aside.shortened(with_newlines(block.data)).decode("latin-1")
 
 
 def _pieces(data: memoryview, size: int) -> Iterator[bytes]:

@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from jobs.engines.rows.lines import MAX_LINE, with_newlines
+from jobs.engines.rows.lines import MAX_LINE
 from jobs.engines.rows.step import LINES_INPUT, Step
 from jobs.errors import UsageError
 from jobs.storage.inputs import InputFile
 from jobs.storage.local import STDIN, Local
-from jobs.text.blocks import Block, blocks
+from jobs.text.blocks import Block, blocks, with_newlines
 from jobs.text.compression import decompressed, suffix
 
 SLOP = 1.1  # the last split of a file may be so much larger than the others
