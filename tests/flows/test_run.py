@@ -48,7 +48,8 @@ def test_one_feeds_several_and_several_feed_one_side_by_side(here: Here) -> None
 
     try:
         until("two at once", lambda: len(told()) >= 4)
-        assert told() == [("started", "source"), ("done", "source"), ("started", "left"), ("started", "right")]
+        assert told()[:2] == [("started", "source"), ("done", "source")]
+        assert sorted(told()[2:]) == [("started", "left"), ("started", "right")]
         (here.folder / "gate/right").unlink()
         until("the third", lambda: len(told()) >= 6)
         assert told()[4:] == [("done", "right"), ("started", "more")]
@@ -252,7 +253,7 @@ def test_shards_run(here: Here) -> None:
     here.write("in/2026-02-28/a.txt", "other\n")
     assert here.run(*said) == ["day[2026-02-28,a]", "again[2026-02-28,a]", "kinds[a]", "all"]
     assert here.read("out/all/x") == "27a\nother\n01a\n27b\n28b\n01b\n"
-    assert here.run(*said, "--force", "kinds") == ["kinds[a]", "kinds[b]"]
+    assert sorted(here.run(*said, "--force", "kinds")) == ["kinds[a]", "kinds[b]"]
     assert here.run(*said) == []
     for kind in "ab":
         here.write(f"in/2026-03-02/{kind}.txt", f"02{kind}\n")

@@ -240,6 +240,22 @@ def test_no_process_outlives_its_run(here: Path, kind: str, number: signal.Signa
         assert everything() == before
 
 
+UNTOLD = """
+import os, signal, subprocess
+from jobs.engines.rows.reaper import Reaper
+mark = os.environ["MARK"]
+reaper = Reaper(f"JOB={mark}")
+subprocess.Popen(["sleep", "1000"], env={"MARK": mark, "JOB": mark}, start_new_session=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_child_that_was_just_being_started_is_killed_too(here: Path) -> None:
+    environment = {**os.environ, "MARK": str(here), "PYTHONPATH": str(Path(__file__).parents[2])}
+    assert subprocess.run([sys.executable, "-c", UNTOLD], env=environment).returncode == -signal.SIGKILL
+    assert gone(str(here))
+
+
 @pytest.fixture
 def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     disk = tmp_path_factory.mktemp("disk")

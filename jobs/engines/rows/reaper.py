@@ -5,24 +5,48 @@ import sys
 from contextlib import suppress
 
 SCRIPT = """
-import os, signal, sys
-groups = set()
+import glob, os, signal, sys
+groups, ended = set(), False
 for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
-for group in groups:
+    if line[0] == "=":
+        ended = True
+    else:
+        (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+
+def kill(how, number):
     try:
-        os.killpg(group, signal.SIGKILL)
+        how(number, signal.SIGKILL)
     except OSError:
         pass
+
+def run_on():
+    for file in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(file, "rb") as environ:
+                if sys.argv[1].encode() in environ.read().split(b"\\0"):
+                    yield int(file.split("/")[2])
+        except OSError:
+            pass
+
+for group in groups:
+    kill(os.killpg, group)
+for _ in range(0 if ended else 50):  # a child that was being started as the run died: nobody has told of it
+    if not (left := list(run_on())):
+        break
+    for process in left:
+        kill(os.kill, process)
 """
 
 
 class Reaper:
-    """Knows the groups of processes that run; its pipe ends together with this process, whatever ends that."""
+    """Knows the groups of processes that run; its pipe ends together with this process, whatever ends that.
 
-    def __init__(self) -> None:
+    mark: NAME=VALUE, in the environment of all children, and of no other process.
+    """
+
+    def __init__(self, mark: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", SCRIPT], bufsize=0, stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-I", "-S", "-c", SCRIPT, mark], bufsize=0, stdin=subprocess.PIPE, start_new_session=True
         )
 
     def watch(self, group: int) -> None:
@@ -36,6 +60,7 @@ class Reaper:
     def close(self) -> None:
         """Kills all that it still knows of."""
         assert self._process.stdin
+        self._tell("=\n")
         self._process.stdin.close()
         self._process.wait()
 

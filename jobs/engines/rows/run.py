@@ -110,7 +110,7 @@ class _Step:
             folder.mkdir(parents=True, exist_ok=True)
         self._exit = ExitStack()
         self._workspace = Workspace(place, what)
-        reaper = self._exit.enter_context(closing(Reaper()))
+        reaper = self._exit.enter_context(closing(Reaper(f"mapreduce_job_id={machine.job}")))
         self._over = threading.Event()
         self._tasks = Tasks(
             self._workspace,

@@ -166,13 +166,6 @@ def test_rows_jobs_of_mrjobs_own_pass_through(yarn: Yarn, tmp_path: Path) -> Non
     assert b"good: 2 files, 2 records" in command.run("verify", f"{yarn.root}/out", env=yarn.env).ok().out
 
 
-def test_row_jobs_are_refused_locally(tmp_path: Path) -> None:
-    (tmp_path / "longest.py").write_text(ROWS)
-    refused = command.run("run", str(tmp_path / "longest.py"), str(tmp_path / "longest.py"))
-    assert refused.code == 2
-    assert "runs with -r hadoop, so far" in refused.err
-
-
 def test_a_task_fails_in_its_own_words(yarn: Yarn) -> None:
     yarn.place.write(f"{yarn.root}/in/a.txt", b"first\n")
     job = [f"{JOBS}:Wrong", f"{yarn.root}/in", "-o", f"{yarn.root}/out", "-D", "mapreduce.map.maxattempts=2"]
