@@ -79,16 +79,10 @@ class AggregateJob(PlannedJob):
             strict=self.options.strict,
         )
 
-    def make_runner(self) -> Any:
-        """mrjob's way to drive a job from a program; see jobs.engines.runner."""
-        engine = self.options.runner or "local"
-        if engine in ("local", "inline"):
+    def _runner(self, engine: str) -> Any:
+        if engine == "local":
             plan, inputs, settings = self.plan(), self.options.args or ["-"], self._settings()
             return LocalRunner(lambda path: local.run(plan, resolve(inputs), path, settings), self.options.output_dir)
-        if engine == "hadoop":
-            from jobs.engines.hadoop.aggregates import AggregateRunner  # brings what no other engine needs
+        from jobs.engines.hadoop.aggregates import AggregateRunner  # brings what no other engine needs
 
-            return AggregateRunner(self.plan(), self._settings(), **self._hadoop_options())
-        raise UsageError(
-            f"-r {engine}: no such engine for this job; there are: local (also called inline) and hadoop"
-        )
+        return AggregateRunner(self.plan(), self._settings(), **self._hadoop_options())

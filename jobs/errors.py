@@ -73,7 +73,8 @@ def exit_code(action: Callable[[], object]) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # another one would only spoil what is told
         if received:
-            code = _tell("interrupted; nothing was published", SIGNALLED + received[0])
+            said = str(error) if isinstance(error, KeyboardInterrupt) else ""
+            code = _tell(said or "interrupted; nothing was published", SIGNALLED + received[0])
             sys.stderr.flush()
             os._exit(code)  # an import cut off half way cannot be torn down without complaints of its own
         if isinstance(error, FaninError):

@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.declared import quoting
@@ -16,7 +16,9 @@ HADOOPS = re.compile(
     r"^(File System|Job|Map-Reduce Framework|Shuffle Errors|File (In|Out)put Format)( Counters)?\s*$|^org\.apache\."
 )
 """Groups of counters that are Hadoop's own."""
-NODE_OPTIONS = ("node_python", "node_arch", "wheels", "jvm_flags")
+NODE_OPTIONS = ("node_python", "node_arch", "wheels", "jvm_flags", "bundle")
+ENGINES = {"local": "local", "inline": "local", "hadoop": "hadoop", "emr": "emr"}
+"""What -r names."""
 
 
 class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
@@ -34,31 +36,69 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
         add("--node-arch", choices=ARCHITECTURES, help="processors of the nodes (default this machine's)")
         add("--wheels", metavar="DIR", help="take what nodes need from these wheels, not from a package index")
         add("--jvm-flags", metavar="FLAGS", help="of Hadoop's JVMs, '' for none (default those that start quickly)")
+        self.arg_parser.set_defaults(bundle=None)  # no option: a program that has one ready says so
+        add = self.arg_parser.add_argument_group("fanin, EMR").add_argument
+        add("--cluster", dest="cluster_id", metavar="J-ID", help="run on this cluster (default: one of its own)")
+        add("--max-instances", type=int, metavar="N", help="let task nodes come and go, up to so many in all")
+        add("--security-configuration", metavar="NAME", help="of the cluster (default one that asks for IMDSv2)")
+        add("--dry-run", action="store_true", help="print what EMR would be asked, and do nothing")
         add = self.arg_parser.add_argument_group("fanin, this machine").add_argument
         add("--memory", metavar="SIZE", help="for DuckDB, which sorts (default a quarter of the machine)")
         add("--threads", type=int, metavar="N", help="threads, or tasks at a time (default all cores)")
         add("--task-logs", metavar="DIR", help="keep what mappers and reducers say on standard error, a file a task")
 
+    def _engine(self) -> str:
+        """local, hadoop or emr, as -r names it."""
+        named = self.options.runner or "local"
+        if named not in ENGINES:
+            raise UsageError(f"-r {named}: no such engine; there are: local (also called inline), hadoop and emr")
+        return ENGINES[named]
+
     def make_runner(self) -> Any:
-        """mrjob's way to drive a job from a program."""
-        engine = self.options.runner or "local"
-        if engine in ("local", "inline"):
+        """mrjob's way to drive a job from a program: with job.make_runner() as runner: runner.run()."""
+        engine = self._engine()
+        if engine != "emr":
+            if self.options.dry_run:
+                raise UsageError("--dry-run: prints what EMR would be asked; give -r emr")
+            return self._runner(engine)
+        from jobs.engines.emr.profile import Profile  # no other engine needs what these load
+        from jobs.engines.emr.runner import EmrRunner
+
+        if not any(path.startswith("hdfs://") for path in self._inputs()):  # which are the cluster's
+            self._runner("hadoop")  # it refuses now what would be refused there, minutes later
+        o = self.options
+        kept = (*NODE_OPTIONS, "max_instances", "security_configuration")
+        options = self._kwargs_from_switches({*RUNNER_OPTS, *kept})
+        script = {"conf_paths": o.conf_paths, "mr_job_script": self.mr_job_script()}
+        profile = Profile(output=o.output_dir, **options, **script)
+        return EmrRunner(self, profile, o.output_dir, bool(o.quiet), o.dry_run)
+
+    def _runner(self, engine: str) -> Any:
+        """The runner of this job on an engine, local or hadoop."""
+        if engine == "local":
             from jobs.engines.rows.runner import RowsRunner
 
             return RowsRunner(
                 job_class=type(self).__name__, machine=self._machine(), steps=self._steps_desc(), mr_job_script=self.mr_job_script(),
-                overwrite=self.options.overwrite, arguments=self._cl_args, **self._mrjobs_options(),
+                overwrite=self.options.overwrite, arguments=self._arguments(), **self._mrjobs_options(),
             )  # fmt: skip
-        if engine == "hadoop":
-            from jobs.engines.hadoop.runner import HadoopRunner  # no other engine needs what it loads
+        from jobs.engines.hadoop.runner import HadoopRunner
 
-            return HadoopRunner(
-                job_class=type(self).__name__, steps=self._steps_desc(), mr_job_script=self.mr_job_script(), overwrite=self.options.overwrite,
-                quiet=bool(self.options.quiet), arguments=self._cl_args, **self._hadoop_options(),
-            )  # fmt: skip
-        raise UsageError(
-            f"-r {engine}: no such engine for this job; there are: local (also called inline) and hadoop"
-        )
+        return HadoopRunner(
+            job_class=type(self).__name__, steps=self._steps_desc(), mr_job_script=self.mr_job_script(), overwrite=self.options.overwrite,
+            quiet=bool(self.options.quiet), arguments=self._arguments(), **self._hadoop_options(),
+        )  # fmt: skip
+
+    def _inputs(self) -> list[str]:
+        """The inputs that the command line names."""
+        return list(self.options.args)
+
+    _said: Sequence[str] | None = None
+    """The command line of whoever has this job run, if that is not this one."""
+
+    def _arguments(self) -> list[str]:
+        """The command line, for the manifest."""
+        return list(self._cl_args if self._said is None else self._said)
 
     def _machine(self) -> Any:
         """What a run on this machine may use."""
@@ -92,7 +132,12 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
 
     def _mrjobs_options(self) -> dict[str, Any]:
         """What mrjob's runners take of the command line."""
-        said = {**self._non_option_kwargs(), **self._kwargs_from_switches(set(RUNNER_OPTS)), **self._job_kwargs()}
+        names = set(RUNNER_OPTS)
+        if self._engine() == "emr":  # what is meant for its clusters no other engine knows
+            from mrjob.hadoop import HadoopJobRunner
+
+            names &= HadoopJobRunner.OPT_NAMES
+        said = {**self._non_option_kwargs(), **self._kwargs_from_switches(names), **self._job_kwargs()}
         said.pop("mr_job_script")
         return said
 

@@ -22,8 +22,7 @@ class PlannedJob(MRJob, ABC):
         add("--strict", action="store_true", help="refuse invalid UTF-8 instead of reading it as U+FFFD")
 
     @abstractmethod
-    def make_runner(self) -> Any:
-        """mrjob's way to drive a job from a program; see jobs.engines.runner."""
+    def _runner(self, engine: str) -> Any: ...
 
     def _settings(self) -> Settings:
         options = self.options
@@ -33,7 +32,7 @@ class PlannedJob(MRJob, ABC):
             threads=options.threads and at_least("--threads", options.threads, 1),
             overwrite=options.overwrite,
             quiet=bool(options.quiet),
-            arguments=list(self._cl_args),
+            arguments=self._arguments(),
         )
 
     def _parts(self) -> int | None:

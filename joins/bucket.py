@@ -73,14 +73,8 @@ class Bucket(PlannedJob):
         side = one_input.side(o, inputs, Reading(self._max_line(), o.strict))
         return BucketPlan(f"{kind.__module__}:{kind.__qualname__}", side, buckets, self._max_line(), o.strict)
 
-    def make_runner(self) -> Any:
-        """mrjob's way to drive a job from a program; see jobs.engines.runner."""
-        engine, o = self.options.runner or "local", self.options
-        if engine not in ("local", "inline", "hadoop"):
-            raise UsageError(
-                f"-r {engine}: no such engine for buckets; there are: local (also called inline) and hadoop"
-            )
-        settings = self._settings()
+    def _runner(self, engine: str) -> Any:
+        o, settings = self.options, self._settings()
         if settings.parts != 1:
             raise UsageError("--parts: there is a part file for each bucket; give --buckets")
         inputs = resolve(o.args or ["-"])

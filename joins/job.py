@@ -152,7 +152,7 @@ class JoinJob(PlannedJob):
             return Choice(
                 "presorted", "both sides are in order of their keys: they are merged, and nothing is sorted", [], []
             )
-        if o.runner != "hadoop":
+        if self._engine() == "local":
             return here(plan, sources, o.strategy, self._parts())
         return choose(plan, sources, o.strategy, self._parts(), parse_size(o.max_broadcast))
 
@@ -163,16 +163,19 @@ class JoinJob(PlannedJob):
             raise UsageError(
                 "--order: salted spreads the records of a key over several parts; use --strategy sort_merge"
             )
-        if o.presorted and (o.max_rows is not None or o.runner == "hadoop"):
-            raise UsageError("--presorted: merges as it reads, here; it goes without --max-rows and -r hadoop")
-        if o.max_rows is not None and o.runner == "hadoop":
+        if o.presorted and (o.max_rows is not None or self._engine() != "local"):
+            raise UsageError(f"--presorted: merges as it reads, here; it goes without --max-rows and -r {o.runner}")
+        if o.max_rows is not None and self._engine() != "local":
             raise UsageError(
                 "--max-rows counts keys with -r local, not on Hadoop; `fanin hot-keys -r hadoop` tells the worst"
             )
 
-    def make_runner(self) -> Any:
-        """mrjob's way to drive a job from a program; see jobs.engines.runner."""
-        engine, o = self.options.runner or "local", self.options
+    def _inputs(self) -> list[str]:
+        o = self.options
+        return [*(o.left or []), *(o.right or []), *o.args]
+
+    def _runner(self, engine: str) -> Any:
+        o = self.options
         self._refuse_combinations()
         most = None if o.max_rows is None else at_least("--max-rows", o.max_rows, 0)
         sources = self.sources()
@@ -181,18 +184,15 @@ class JoinJob(PlannedJob):
             from joins import presorted
 
             return LocalRunner(lambda path: presorted.run(plan, sources, path, settings), o.output_dir)
-        if engine in ("local", "inline"):
+        if engine == "local":
             from joins import local
 
             self._choice(plan, sources)  # refuses what this engine cannot have either
             if o.strategy == "partitioned":
                 settings = in_buckets(plan, sources, settings)
             return LocalRunner(lambda path: local.run(plan, sources, path, settings, most), o.output_dir)
-        if engine == "hadoop":
-            choice = self._choice(plan, sources)
-            runner = runner_of(choice.strategy)
-            return runner(plan, sources, settings, choice.hot, **self._hadoop_options())
-        raise UsageError(f"-r {engine}: no such engine for joins; there are: local (also called inline) and hadoop")
+        choice = self._choice(plan, sources)
+        return runner_of(choice.strategy)(plan, sources, settings, choice.hot, **self._hadoop_options())
 
 
 def runner_of(strategy: str) -> "type[JoinRunner]":

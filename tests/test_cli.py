@@ -180,7 +180,7 @@ def test_progress_is_shown_on_a_terminal_only(text: Path) -> None:
     (["text.txt", "--parts", "0"], "--parts: 0 is too small"), (["text.txt", "--parts", "x"], "invalid int value"),
     (["text.txt", "--threads", "-1"], "--threads: -1 is too small"), (["text.txt", "--words", "x"], "invalid choice"),
     (["text.txt", "-D", "mapreduce.job.reduces=x"], "mapreduce.job.reduces=x: not a number"),
-    (["text.txt", "--nonsense"], "unrecognized arguments: --nonsense"), (["text.txt", "-r", "emr"], "no such engine"),
+    (["text.txt", "--nonsense"], "unrecognized arguments: --nonsense"), (["text.txt", "-r", "spark"], "no such engine"),
     (["text.txt", "--max-line", "1"], "--max-line: 1 is too small"),
 ])  # fmt: skip
 @pytest.mark.usefixtures("text")

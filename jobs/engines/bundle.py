@@ -23,6 +23,11 @@ from jobs.errors import FaninError, UsageError
 
 WHEELS = ("duckdb", "arro3-core")
 ROW_WHEELS = ("mrjob", "setuptools", "standard-pipes")  # what mrjob's own tasks import beside them
+DRIVER_WHEELS = (
+    "PyYAML", "boto3", "botocore", "jmespath", "s3transfer", "python-dateutil", "six", "urllib3",
+    "hdfs-native", "crc32c", "backports.zstd",
+)  # fmt: skip
+"""What a program that runs jobs imports beside them, where a node does so."""
 PLATFORMS = ("manylinux2014", *(f"manylinux_2_{glibc}" for glibc in range(17, 35)))  # 2.34 is EMR 7's
 ARCHITECTURES = ("x86_64", "aarch64")
 

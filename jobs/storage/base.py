@@ -39,8 +39,8 @@ class Attempt(Protocol):
     def create(self, part: str) -> tuple[str, Writer]:
         """A new file for `part`, and the name under which readers will find it."""
 
-    def hand_over(self) -> str:
-        """The folder of this attempt's files, removed, for another program to make; UsageError where none can be."""
+    def hand_over(self) -> str | None:
+        """The folder of this attempt's files, removed, for another program to make; None where it is no folder's."""
 
     def publish(self, manifest: bytes) -> None:
         """Makes the output: its files and its manifest, whole. Raises UsageError if another output is there."""

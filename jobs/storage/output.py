@@ -78,17 +78,30 @@ class Output:
         name, writer = self._attempt.create(partial_name(number))
         return PartWriter(name, number, writer, self.partials.append)
 
-    def hand_over(self) -> str:
-        """A folder of the attempt that is not there yet, for another program, Hadoop, to make and fill with parts."""
+    def hand_over(self) -> str | None:
+        """A folder of the attempt that is not there yet, for another program, Hadoop, to make and fill with parts.
+
+        None where its storage has no such folders: parts written elsewhere are taken from there.
+        """
         self._handed_over = self._attempt.hand_over()
         return self._handed_over
 
-    def adopt(self) -> None:
-        """Takes the parts in the folder handed over; each is read once, for its records and its checksum."""
-        storage = storage_of(self._handed_over)
-        visible = [entry for entry in storage.list(self._handed_over) if base_name(entry.path)[0] not in "._"]
+    def adopt(self, folder: str) -> None:
+        """Takes the parts that another program has written: those in the folder handed over stay, others are copied.
+
+        Each is read once, for its records and its checksum.
+        """
+        storage = storage_of(folder)
+        visible = [entry for entry in storage.list(folder) if base_name(entry.path)[0] not in "._"]
+        take = _adopted if folder == self._handed_over else self._copied
         with ThreadPoolExecutor(READERS) as pool:
-            self._files += pool.map(partial(_adopted, storage), visible)
+            self._files += pool.map(partial(take, storage), visible)
+
+    def _copied(self, storage: Storage, entry: Entry) -> File:
+        """Copies a part, and gives what a manifest lists of it."""
+        number = _number(entry)
+        name, writer = self._attempt.create(part_name(number))
+        return _read(storage, entry, name, number, writer)
 
     @property
     def files(self) -> list[File]:
@@ -110,19 +123,32 @@ class Output:
 
 def _adopted(storage: Storage, entry: Entry) -> File:
     """What a manifest lists of a part that another program has written."""
-    name = base_name(entry.path)
-    number = re.fullmatch(r"part-(\d+)", name)
+    return _read(storage, entry, base_name(entry.path), _number(entry), None)
+
+
+def _number(entry: Entry) -> int:
+    """The number of a part; FaninError for what is none."""
+    number = re.fullmatch(r"part-(\d+)", base_name(entry.path))
     if entry.folder or not number:
         raise FaninError(f"{entry.path}: is no part file; an output format that writes others cannot be published")
+    return int(number[1])
+
+
+def _read(storage: Storage, entry: Entry, name: str, number: int, copy: Writer | None) -> File:
+    """What a manifest lists of a part, which is read once, and written to `copy`."""
     crc = records = size = 0
     with storage.open(entry) as stream:
         while data := stream.read(CHUNK):
             crc = crc32c.crc32c(data, crc)
             records += data.count(b"\n")
             size += len(data)
+            if copy:
+                copy.write(data)
     if size != entry.size:
         raise FaninError(f"{entry.path}: {size} bytes were read, where its storage says {entry.size}")
-    return File(name, size, f"{crc:08x}", records, int(number[1]))
+    if copy:
+        copy.close()
+    return File(name, size, f"{crc:08x}", records, number)
 
 
 class PartWriter:

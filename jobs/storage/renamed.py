@@ -58,7 +58,7 @@ class RenamedAttempt:
     def create(self, part: str) -> tuple[str, Writer]:
         return part, self._folders.create(join(self.folder, part))
 
-    def hand_over(self) -> str:
+    def hand_over(self) -> str | None:
         self._folders.delete(self.folder)
         return self.folder
 

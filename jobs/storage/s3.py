@@ -113,6 +113,10 @@ class S3:
             time.sleep(random.uniform(0, 0.2 * 2**turn))
         raise FaninError(f"{entry.path}: cannot be read at byte {start}: {problem}")
 
+    def create(self, path: str) -> Writer:
+        """A new object, which is there once the writer is closed."""
+        return _Writer(self, path)
+
     def put(self, path: str, data: bytes, **conditions: str) -> None:
         """One object, whole. Raises FileExistsError where a condition (IfNoneMatch, IfMatch) does not hold."""
         self._call(path, "put_object", Key=self.key(path), Body=data, **conditions)
@@ -282,10 +286,10 @@ class S3Attempt:
     def create(self, part: str) -> tuple[str, Writer]:
         name = f"{part}-{self._short}"
         self._made.append(join(self._output, name))
-        return name, _Writer(self._storage, self._made[-1])
+        return name, self._storage.create(self._made[-1])
 
-    def hand_over(self) -> str:
-        raise UsageError(f"{self._output}: other programs' parts are published on hdfs:// only; write there")
+    def hand_over(self) -> str | None:
+        return None  # what others write there anybody can see as they do
 
     def publish(self, manifest: bytes) -> None:
         self._undecided = True

@@ -98,7 +98,7 @@ def test_what_does_not_fit_in_memory_is_sorted_on_disk(tmp_path: Path) -> None:
         (["--on", "a", "--buckets", "0"], "--buckets: 0 is too small"),
         (["--on", "a", "--buckets", "2", "--parts", "3"], "--parts: there is a part file for each bucket"),
         (["--on", "c", "--buckets", "2"], "the input has no column 'c'; it has: a, b\n"),
-        (["--on", "a", "--buckets", "2", "-r", "emr"], "-r emr: no such engine"),
+        (["--on", "a", "--buckets", "2", "-r", "spark"], "-r spark: no such engine"),
         (["--on", "a", "--buckets", "2", "--where", "count(*) > 1"], r"--where 'count\(\*\) > 1': "),
         (
             ["--on", "a", "--buckets", "2", "--header", "--columns", "a:float, b"],

@@ -372,17 +372,17 @@ with job.make_runner() as runner:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["local", "inline", "emr"])
+@pytest.mark.parametrize("engine", ["local", "inline", "spark"])
 def test_a_script_of_ones_own(engine: str) -> None:
     file = job(WORDS.replace("MRJob", "Ours"))
     Path(file).write_text(
         Path(file).read_text().replace("import os, sys", "import os, sys\nfrom jobs import MRJob as Ours")
     )
     done = command.call(sys.executable, file, "-r", engine, "in.txt")
-    if engine == "emr":
+    if engine == "spark":
         assert (done.code, done.err) == (
             2,
-            "fanin: -r emr: no such engine for this job; there are: local (also called inline) and hadoop\n",
+            "fanin: -r spark: no such engine; there are: local (also called inline), hadoop and emr\n",
         )
     else:
         assert done.ok().out == COUNTED

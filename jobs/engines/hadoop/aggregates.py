@@ -79,7 +79,7 @@ class AggregateRunner(TasksRunner):
         self._take_top(output, self._plan, self._columns)
 
     def _finish(self, output: Output) -> None:
-        files = resolve([self._place(output)]).files
+        files = resolve([self._written]).files
         reading = Reading(MAX_LINE, strict=True)
         with database(Limits(256_000_000, 1)) as connection:
             rows = open_rows(connection, self._plan, list)

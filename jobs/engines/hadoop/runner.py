@@ -28,6 +28,7 @@ from jobs.engines.hadoop.inputs import check
 from jobs.engines.hadoop.submission import Submission
 from jobs.engines.hadoop.yarn import Cluster
 from jobs.errors import UsageError
+from jobs.job import NODE_OPTIONS
 from jobs.storage.base import base_name, join
 from jobs.storage.hdfs import Hdfs
 from jobs.storage.inputs import Inputs, chunks, resolve
@@ -48,7 +49,7 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
     _fs: CompositeFilesystem | None
     _local_tmp_dir: str | None
     _output_dir: str
-    OPT_NAMES = HadoopJobRunner.OPT_NAMES | {"node_python", "node_arch", "wheels", "jvm_flags"}
+    OPT_NAMES = HadoopJobRunner.OPT_NAMES | {*NODE_OPTIONS}
 
     def __init__(
         self, *, job_class: str = "", overwrite: bool = False, quiet: bool = False, arguments: Sequence[str] = (), **kwargs: Any
@@ -76,7 +77,7 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
             self._on_hdfs = True
             self._sweep()
             self._ship()
-            self._output_dir = self._place(output)
+            self._output_dir = self._written = self._place(output)
             super().run()
             self._output_dir = target
             self._collect(output)
@@ -101,8 +102,8 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
 
     def _ship(self) -> None:
         """Has the bundle ready for the nodes. On HDFS it stays for the next job: nodes keep what they have unpacked."""
-        wheels = self._opts["wheels"]
-        file = bundle(self._node(), Path(wheels) if wheels else None, self._wheels())
+        wheels, ready = self._opts["wheels"], self._opts["bundle"]
+        file = Path(ready) if ready else bundle(self._node(), Path(wheels) if wheels else None, self._wheels())
         place = str(file)
         if self._said()["mapreduce.framework.name"] == "yarn":  # LocalJobRunner takes archives of this machine alone
             place = join(self._hadoop_tmp_dir.rpartition("/")[0], file.name)
@@ -159,6 +160,7 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
             "mapreduce.fileoutputcommitter.marksuccessfuljobs": False,  # we do, when all is verified
             **history.SETTINGS,
             "stream.jobconf.truncate.limit": 20_000,  # long lists of inputs do not fit into a task's environment
+            "mapreduce.input.fileinputformat.list-status.num-threads": 20,  # a request each, on S3
         }
 
     @property
@@ -237,11 +239,11 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
 
     def _place(self, output: Output) -> str:
         """Where Hadoop is to write."""
-        return output.hand_over()
+        return output.hand_over() or join(self._hadoop_tmp_dir, "output")
 
     def _collect(self, output: Output) -> None:
         """Makes parts of `output` of what Hadoop has written."""
-        output.adopt()
+        output.adopt(self._written)
 
     def _describe(self, output: Output) -> Describe:
         """What the manifest is to say of the parts that `output` has adopted."""

@@ -83,7 +83,7 @@ class TasksRunner(HadoopRunner):
 
     def _take_top(self, output: Output, plan: Plan, columns: Sequence[Mapping[str, str]]) -> None:
         """The one part of a TopK, of the tops that the reducers have written aside."""
-        tops = [b"".join(file.chunks()) for file in resolve([self._place(output)]).files]
+        tops = [b"".join(file.chunks()) for file in resolve([self._written]).files]
         self._check_records(output.path, sum(top.count(b"\n") for top in tops))
         types = {column["name"]: column["type"] for column in columns}
         texts = [top.decode().removesuffix("\n") for top in tops if top]
@@ -99,9 +99,9 @@ class TasksRunner(HadoopRunner):
 
     def _check_parts(self, output: Output) -> None:
         """Compares the parts with what Hadoop says that the last tasks wrote."""
-        names = [part_name(number) for number in range(self._settings.parts)]
-        if sorted(file.name for file in output.files) != names:
-            raise FaninError(f"{output.path}: Hadoop did not write exactly {names[0]} to {names[-1]}")
+        parts = self._settings.parts
+        if sorted(file.part for file in output.files) != list(range(parts)):
+            raise FaninError(f"{output.path}: Hadoop did not write exactly {part_name(0)} to {part_name(parts - 1)}")
         self._check_records(output.path, output.records)
 
     def _check_records(self, path: str, found: int) -> None:
