@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any, NamedTuple
 
 from jobs.plan import Plan
+from jobs.secrets import concealed
 from jobs.storage.base import base_name
 from jobs.storage.inputs import Inputs
 from jobs.storage.manifest import NO_PARTIALS, File, Input, Manifest, Origin, Partials, digest
@@ -42,7 +43,7 @@ def manifest(
     return Manifest(
         fanin=version("fanin"),
         job=made.job,
-        arguments=list(made.arguments),
+        arguments=concealed(made.arguments),
         plan=made.plan,
         signature=signature(made.plan, len(files), made.inputs),
         files=files,

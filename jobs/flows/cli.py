@@ -2,8 +2,8 @@
 
 import argparse
 import shlex
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence, Set
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from jobs.errors import UsageError
@@ -14,7 +14,10 @@ from jobs.flows.journal import Journal, is_running, last, locked
 from jobs.flows.run import Run, plan
 from jobs.flows.state import States
 from jobs.planned import at_least
+from jobs.secrets import concealed
 from jobs.storage.places import storage_of
+
+ENGINES = ["local", "hadoop", "emr"]
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -30,8 +33,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run what is not done")
+    run.add_argument("-r", "--runner", default="", choices=ENGINES, help="engine of its jobs, joins and buckets")
     run.add_argument(
-        "-r", "--runner", default="", choices=["local", "hadoop"], help="engine of its jobs, joins and buckets"
+        "-c",
+        "--conf-path",
+        dest="conf_paths",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="mrjob.conf, of -r emr",
+    )
+    run.add_argument(
+        "--cluster", metavar="J-ID", help="of -r emr (default: one that is started, and ends with the run)"
     )
     run.add_argument("--jobs", type=int, default=2, metavar="N", help="steps at a time (default 2)")
     run.add_argument("--until", metavar="STEP", help="this step, and what it needs")
@@ -44,14 +57,14 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     shown = commands.add_parser("show", help="the graph, and how each step stands")
-    shown.add_argument("-r", "--runner", default="", choices=["local", "hadoop"])
+    shown.add_argument("-r", "--runner", default="", choices=ENGINES)
     shown.add_argument("--svg", metavar="FILE", help="as a picture")
     shown.set_defaults(command=_show)
 
     clean = commands.add_parser(
         "clean", help="remove the outputs of steps with keep = false, once all that reads them is done"
     )
-    clean.add_argument("-r", "--runner", default="", choices=["local", "hadoop"])
+    clean.add_argument("-r", "--runner", default="", choices=ENGINES)
     clean.add_argument("--dry-run", action="store_true", help="say what would be removed")
     clean.set_defaults(command=_clean)
 
@@ -70,13 +83,28 @@ def _run(options: argparse.Namespace, graph: Graph) -> None:
     if options.dry_run:
         for state in plan(States(graph, options.runner, forced).all()):
             print(
-                f"{state.node.name}: {'; '.join(state.why)}\n  fanin {shlex.join(state.node.command(options.runner))}"
+                f"{state.node.name}: {'; '.join(state.why)}\n  fanin {shlex.join(concealed(state.node.command(options.runner)))}"
             )
         return
-    with locked(graph), closing(Journal(graph, options.events)) as journal:
+    with locked(graph), closing(Journal(graph, options.events)) as journal, _cluster(options, graph, forced):
         count = Run(graph, options.runner, jobs, journal, forced, options.quiet).run()
         if not options.quiet:
             journal.say(f"{graph.name}: done; {count} of {len(graph.nodes)} steps were run")
+
+
+@contextmanager
+def _cluster(options: argparse.Namespace, graph: Graph, forced: Set[str]) -> Iterator[None]:
+    """The cluster of all steps with -r emr, if there are any to run."""
+    todo = []
+    if options.runner == "emr":
+        todo = [state.node for state in plan(States(graph, "emr", forced).all()) if state.node.step.engines]
+    if not todo:
+        yield
+        return
+    from jobs.engines.emr.held import held  # no other engine needs what it loads
+
+    with held(graph.name, options.conf_paths, options.cluster, options.jobs, todo[-1].output):
+        yield
 
 
 def _show(options: argparse.Namespace, graph: Graph) -> None:

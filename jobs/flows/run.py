@@ -19,6 +19,7 @@ from jobs.flows.folds import Fold, Folds, clean
 from jobs.flows.journal import Journal
 from jobs.flows.state import State, States
 from jobs.flows.steps import Command, Delete, Reduce
+from jobs.secrets import concealed
 from jobs.storage.places import storage_of
 
 TOLD = 30  # lines of a failed step
@@ -141,7 +142,7 @@ class Run:
         if storage_of(node.output).stat(node.output):
             first = isinstance(node.step, Command | Delete)  # whose last words are a user's own
             words = [words[0], "--overwrite", *words[1:]] if first else [*words, "--overwrite"]
-        self.journal.tell("started", step=node.name, why=state.why, command=words)
+        self.journal.tell("started", step=node.name, why=state.why, command=concealed(words))
         try:
             self._call(node.name, words, state.parts)
         except StepFailed:
@@ -198,7 +199,9 @@ class Run:
                 os.killpg(process.pid, signal.SIGKILL)
         if code:
             told = "\n".join(f"  {line}" for line in said[-TOLD:])
-            raise StepFailed(f"{name} failed, exit code {code}:\n{told}\n  its command: fanin {shlex.join(words)}")
+            raise StepFailed(
+                f"{name} failed, exit code {code}:\n{told}\n  its command: fanin {shlex.join(concealed(words))}"
+            )
         for line in said:
             if not self.quiet:
                 self.journal.say(f"{name}: {line.removeprefix('fanin: ')}")

@@ -16,6 +16,7 @@ from jobs.engines.describe import sha256
 from jobs.flows.flow import Node
 from jobs.flows.parsed import plan_of
 from jobs.flows.steps import Run
+from jobs.secrets import concealed
 from jobs.storage.inputs import resolve
 from jobs.storage.manifest import Manifest, digest
 
@@ -105,9 +106,11 @@ def _declaration(node: Node, runner: str) -> dict[str, Any]:
     said: dict[str, Any] = {
         "kind": node.step.key,
         "words": list(node.words),
-        "options": list(node.options),
+        "options": concealed(node.options),
         "order of inputs": node.paths,
     }
+    if concealed(node.options) != list(node.options):
+        said["hidden values"] = digest(list(node.options))
     if plan := plan_of(node, runner):
         said |= {name: value for name, value in plan.items() if name != "job"}
     return said

@@ -6,9 +6,10 @@ tag that today's managed policies of EMR ask for.
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 from mrjob.emr import EMRJobRunner
@@ -31,6 +32,9 @@ PYTHON = "3.11"
 SERVICE_ROLE, INSTANCE_PROFILE = "EMR_DefaultRole_V2", "EMR_EC2_DefaultRole"
 """Names that AWS itself gives to those that it makes."""
 MANAGED = {"for-use-with-amazon-emr-managed-policies": "true"}
+CHUNK = 4 << 20
+CLUSTER = "FANIN_CLUSTER"
+"""The variable that names a cluster to runs that name none."""
 OURS = "fanin"
 """A tag of clusters that fanin has started."""
 SECURITY = "fanin-imdsv2"
@@ -91,8 +95,13 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
             )
         return Node(self._opts["node_python"] or PYTHON, arch)
 
-    def request(self, name: str, steps: Sequence[Mapping[str, Any]], alive: bool) -> dict[str, Any]:
-        """What RunJobFlow is to be asked.  alive: whether the cluster waits for more steps, until it has idled."""
+    def request(
+        self, name: str, steps: Sequence[Mapping[str, Any]], alive: bool, side_by_side: int = 1
+    ) -> dict[str, Any]:
+        """What RunJobFlow is to be asked.  alive: whether the cluster waits for more steps, until it has idled.
+
+        side_by_side: how many steps may run at a time.
+        """
         self._add_bootstrap_files_for_upload()
         ours = self._cluster_kwargs()
         tags = {**MANAGED, OURS: name, **(self._opts["tags"] or {})}
@@ -100,6 +109,7 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
             **ours,
             "Name": name,
             "Steps": list(steps),
+            "StepConcurrencyLevel": side_by_side,
             "Tags": [{"Key": key, "Value": str(value)} for key, value in tags.items()],
             "AutoTerminationPolicy": {"IdleTimeout": max(int(self._opts["max_mins_idle"] * 60), 60)},
             "SecurityConfiguration": self._opts["security_configuration"] or SECURITY,
@@ -193,7 +203,13 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
 
     @classmethod
     def _default_opts(cls) -> dict[str, Any]:
-        ours = {"region": None, "image_version": SEVEN, "check_cluster_every": 10, "num_core_instances": 1}
+        ours = {
+            "region": None,
+            "cluster_id": os.environ.get(CLUSTER),
+            "image_version": SEVEN,
+            "check_cluster_every": 10,
+            "num_core_instances": 1,
+        }
         return {**super()._default_opts(), **ours}
 
     def _fix_opt(self, opt_key: str, opt_value: Any, source: str) -> Any:
@@ -219,6 +235,17 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
         """Removes what lies on this machine."""
         del mode
         self._exit.close()
+
+
+def upload(path: str, url: str) -> None:
+    """Puts a file of this machine on S3, unless one of its size is there: names hold digests, or are new."""
+    place, size = storage(url), os.path.getsize(path)
+    entry = place.stat(url)
+    if entry and entry.size == size:
+        return
+    with closing(place.create(url)) as writer, open(path, "rb") as source:
+        while data := source.read(CHUNK):
+            writer.write(data)
 
 
 def storage(path: str) -> S3:

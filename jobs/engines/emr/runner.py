@@ -16,15 +16,14 @@ from jobs.engines.emr import logs
 from jobs.engines.emr.control import ENDED, GONE, why_ended
 from jobs.engines.emr.instances import kinds_of
 from jobs.engines.emr.places import there
-from jobs.engines.emr.profile import Profile, storage
+from jobs.engines.emr.profile import Profile, storage, upload
 from jobs.engines.emr.request import Pack, Request, inputs_of, options_there, words_of
 from jobs.engines.emr.step import LAUNCH, RESULT
 from jobs.errors import FaninError, UsageError
 from jobs.job import MRJob
 from jobs.storage.inputs import chunks
 
-PATIENCE = 20  # seconds that a cancelled step may take to clean up
-CHUNK = 4 << 20
+PATIENCE = 10  # seconds that a cancelled step may take to clean up: twice of it fit into a flow's grace
 
 
 class EmrRunner:
@@ -108,19 +107,11 @@ class EmrRunner:
         if not self._dry:
             storage(self._folder).put(f"{self._folder}request.tar.gz", packed)
 
-    def _upload(self, path: str, url: str) -> None:
-        """Puts a file on S3, unless it is there."""
-        place, size = storage(url), Path(path).stat().st_size
-        entry = None if self._dry else place.stat(url)
-        if self._dry or (entry and entry.size == size):
-            return
-        writer = place.create(url)
-        with open(path, "rb") as source:
-            while data := source.read(CHUNK):
-                writer.write(data)
-        writer.close()
-
     # The step
+
+    def _upload(self, path: str, url: str) -> None:
+        if not self._dry:
+            upload(path, url)
 
     def _start(self, step: Mapping[str, Any]) -> None:
         if not self._own:
