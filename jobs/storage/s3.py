@@ -121,6 +121,13 @@ class S3:
         """One object, whole. Raises FileExistsError where a condition (IfNoneMatch, IfMatch) does not hold."""
         self._call(path, "put_object", Key=self.key(path), Body=data, **conditions)
 
+    def region(self) -> str:
+        """Where the bucket is; UsageError if there is none."""
+        try:
+            return str(self._call(f"s3://{self._bucket}", "head_bucket").get("BucketRegion", ""))
+        except FileNotFoundError:
+            raise UsageError(f"s3://{self._bucket}: no such bucket") from None
+
     def remove(self, paths: Sequence[str]) -> None:
         """Removes objects; those that are not there are no error."""
         for first in range(0, len(paths), 1000):

@@ -35,6 +35,7 @@ def held(name: str, conf_paths: Sequence[str], cluster: str | None, side_by_side
 
 
 def _started(profile: Profile, side_by_side: int) -> str:
+    profile.check_place()
     asked = profile.request(profile.tag, [], alive=True, side_by_side=side_by_side)
     for path, url in profile.uploads().items():
         upload(path, url)

@@ -123,6 +123,14 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
         """The files here that the request names, and where on S3 it names them."""
         return dict(self._upload_mgr.path_to_uri())
 
+    def check_place(self) -> None:
+        """UsageError if temporary files and logs would lie in another region, which EMR refuses for logs."""
+        if (there := storage(self.place).region()) != self.control.region:
+            raise UsageError(
+                f"{self.place}: lies in {there}, and the cluster would run in {self.control.region}; give --region {there},"
+                " or --cloud-tmp-dir on a bucket there"
+            )
+
     def secure(self) -> None:
         """Has the security configuration that the request names, if it is ours."""
         if self._opts["security_configuration"]:

@@ -52,6 +52,7 @@ class EmrRunner:
 
     def run(self) -> None:
         """Runs the job and publishes its output; raises FaninError and publishes nothing if it fails."""
+        self._profile.check_place()
         node = self._profile.node(self._kinds())
         step = self._launched(node)
         try:
