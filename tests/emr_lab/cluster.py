@@ -1,4 +1,4 @@
-"""Clusters and steps of EMR: moto's, which never change by themselves, taken through their states by a thread each.
+"""Clusters of EMR: moto's, which never change by themselves, taken through their states by a thread each.
 
 A cluster runs its steps one at a time, in order, on its master node; clusters run side by side.
 """
@@ -6,74 +6,20 @@ A cluster runs its steps one at a time, in order, on its master node; clusters r
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from moto.core.utils import utcnow
 from moto.emr import models
 from moto.emr.exceptions import ValidationException
 
-from tests.emr_lab.node import Node, Process
+from tests.emr_lab.node import Node
+from tests.emr_lab.reasons import COMPLETED, COMPLETED_WITH_ERRORS, MASTER_LOST, ON_REQUEST, STEP_FAILED, Reason
+from tests.emr_lab.step import ACTIVE, Step
 
 PHASE = 0.05  # seconds that a cluster stays in a state that only passes
-GRACE = 3  # seconds that processes have between SIGTERM and SIGKILL when their node goes down
-ACTIVE = ("PENDING", "RUNNING", "CANCEL_PENDING")
+GRACE = 5  # seconds that processes have between SIGTERM and SIGKILL when their node goes down
+FINISHED = "A job flow that is shutting down, terminated, or finished may not be modified."
 Keep = Callable[[str, Mapping[str, bytes]], None]
-
-
-class Reason(NamedTuple):
-    """Why a cluster ends, in EMR's words."""
-
-    code: str
-    message: str
-
-    @property
-    def state(self) -> str:
-        return "TERMINATED" if self.code in ("USER_REQUEST", "ALL_STEPS_COMPLETED") else "TERMINATED_WITH_ERRORS"
-
-
-ON_REQUEST = Reason("USER_REQUEST", "Terminated by user request")
-COMPLETED = Reason("ALL_STEPS_COMPLETED", "Steps completed")
-COMPLETED_WITH_ERRORS = Reason("ALL_STEPS_COMPLETED", "Steps completed with errors")
-STEP_FAILED = Reason("STEP_FAILURE", "Shut down as step failed")
-MASTER_LOST = Reason("INSTANCE_FAILURE", "The master node was terminated")
-BOOTSTRAP_FAILED = Reason(
-    "BOOTSTRAP_FAILURE",
-    "On the master instance (i-0123456789abcdef0), bootstrap action 1 returned a non-zero return code",
-)
-QUOTA_EXCEEDED = Reason(
-    "VALIDATION_ERROR",
-    "You have requested more vCPU capacity than your current vCPU limit of 0 allows for the instance bucket that the"
-    " specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request an"
-    " adjustment to this limit.",
-)
-
-
-class Step(models.Step):
-    """A step, PENDING until its cluster comes to it."""
-
-    end_date_time: Any
-
-    def __init__(self, **given: Any) -> None:
-        super().__init__("PENDING", **given)
-        self.reason = ""
-        self.failure: dict[str, str] = {}
-        self.process: Process | None = None
-
-    def start(self) -> None:
-        """Moto starts a cluster's first step at once; ours is started by its thread."""
-
-    @property
-    def status(self) -> dict[str, Any]:
-        given = super().status | {"StateChangeReason": {"Message": self.reason} if self.reason else {}}
-        return given | ({"FailureDetails": self.failure} if self.failure else {})
-
-    @property
-    def argv(self) -> list[str]:
-        return [*(() if self.jar == "command-runner.jar" else ("hadoop", "jar", self.jar)), *self.args]
-
-    def end(self, state: str, reason: str = "") -> None:
-        self.reason, self.end_date_time = reason, utcnow()
-        self.state = state
 
 
 class Cluster(models.Cluster):
@@ -99,9 +45,7 @@ class Cluster(models.Cluster):
         added: list[models.Step] = [Step(**step) for step in steps]
         with self._changed:
             if self._ending:
-                raise ValidationException(
-                    "A job flow that is shutting down, terminated, or finished may not be modified."
-                )
+                raise ValidationException(FINISHED)
             self.steps += added
             self._changed.notify_all()
         return added
@@ -175,9 +119,8 @@ class Cluster(models.Cluster):
         """Starts the next step, once there is one; None when the cluster ends."""
         with self._changed:
             while self._ending is None:
-                step = next((step for step in self.steps if step.state == "PENDING"), None)
+                step: Step | None = next((step for step in self.steps if step.state == "PENDING"), None)
                 if step:
-                    assert isinstance(step, Step)
                     self._become("RUNNING", "Running step")
                     step.start_date_time, step.state = utcnow(), "RUNNING"
                     step.process = node.start(self.id, step.id, step.argv)
@@ -193,35 +136,37 @@ class Cluster(models.Cluster):
     def _run(self, step: Step, keep: Keep) -> None:
         """Waits for a step's end, and does what is to be done then."""
         assert step.process
-        while (code := step.process.wait(0.02)) is None and self._ending is None:
+        while (code := step.process.wait(0.1)) is None and self._ending is None:
             pass
         if code is None:
             polite = () if self._ending is MASTER_LOST else (signal.SIGTERM,)
             step.process.shut_down(GRACE, *polite, signal.SIGKILL)
-            return
         place = f"{(self.log_uri or '').rstrip('/')}/{self.id}/steps/{step.id}/"
-        if self.log_uri:
-            keep(place, step.process.logs(code))
+        if self.log_uri and self._ending is not MASTER_LOST:
+            keep(place, step.process.logs())
+        if code is None:
+            return
         with self._changed:
             if step.state == "CANCEL_PENDING":
                 step.end("CANCELLED")
             elif code == 0:
                 step.end("COMPLETED")
             else:
-                step.failure = {"Reason": "Unknown Error."} | (
-                    {"LogFile": f"{place}stderr.gz"} if self.log_uri else {}
-                )
+                step.failure = {
+                    "Reason": "Unknown Error.",
+                    **({"LogFile": f"{place}stderr.gz"} if self.log_uri else {}),
+                }
                 step.end("FAILED")
             self._ready = f"Cluster ready after last step {step.state.lower()}."
         if step.state == "FAILED" and step.action_on_failure == "CANCEL_AND_WAIT":
-            self._cancel_pending()
+            self._drop("PENDING")
         elif step.state == "FAILED" and step.action_on_failure != "CONTINUE":
             self.terminate(STEP_FAILED)
 
-    def _cancel_pending(self) -> None:
+    def _drop(self, *states: str) -> None:
         with self._changed:
             for step in self.steps:
-                if step.state == "PENDING":
+                if step.state in states:
                     step.end("CANCELLED", "Job terminated")
 
     def _end(self) -> None:
@@ -229,10 +174,8 @@ class Cluster(models.Cluster):
         for step in self.steps:
             if step.process:
                 step.process.kill()
+        self._drop(*ACTIVE)
         with self._changed:
-            for step in self.steps:
-                if step.state in ACTIVE:
-                    step.end("CANCELLED", "Job terminated")
             self._changed.wait(PHASE)
             self.end_datetime = utcnow()
             self.state = self._ending.state

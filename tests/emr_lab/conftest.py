@@ -1,4 +1,4 @@
-"""One EMR for all tests of a process, and what each test has of its own on it."""
+"""One EMR for all tests of a process, and what each test has of its own on it; tests of other folders import these."""
 
 import uuid
 from collections.abc import Iterator

@@ -127,12 +127,14 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL to the process, and to all that it has started and that is still there."""
-        for pid in _marked(self._step):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
         if self._popen:
             self._popen.kill()
             self._popen.wait()
+        while pids := _marked(self._step):
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
 
     def shut_down(self, grace: float, *signals: signal.Signals) -> None:
         """What happens when its node goes: the signals to all of its session, then SIGKILL to all that is left.
@@ -148,8 +150,9 @@ class Process:
                 time.sleep(0.05)
         self.kill()
 
-    def logs(self, code: int) -> dict[str, bytes]:
-        """What EMR puts beside each other in a step's folder of logs, by file name."""
+    def logs(self) -> dict[str, bytes]:
+        """What EMR puts beside each other in a step's folder of logs, by file name, once the process has ended."""
+        code = self.wait(0)
         seconds = round(time.monotonic() - self._started)
         command = f"hadoop jar /var/lib/aws/emr/step-runner/hadoop-jars/command-runner.jar {' '.join(self._argv)}"
         ended = "succeeded" if code == 0 else "failed"
@@ -158,10 +161,8 @@ class Process:
             f"INFO waitProcessCompletion ended with exit code {code} : {command}",
             f"{'INFO' if code == 0 else 'WARN'} Step {ended} with exitCode {code} and took {seconds} seconds",
         ]
-        said = {file.name: file.read_bytes() for file in self._logs.iterdir()} | {
-            "controller": "\n".join(lines).encode()
-        }
-        return {f"{name}.gz": gzip.compress(text) for name, text in said.items()}
+        (self._logs / "controller").write_text("\n".join(lines))
+        return {f"{file.name}.gz": gzip.compress(file.read_bytes()) for file in self._logs.iterdir()}
 
 
 def _marked(step: str) -> list[int]:

@@ -21,9 +21,10 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from tests import lab
-from tests.emr_lab.cluster import MASTER_LOST, Cluster, Reason
+from tests.emr_lab.cluster import Cluster
 from tests.emr_lab.front import Front, Request
 from tests.emr_lab.node import Node
+from tests.emr_lab.reasons import MASTER_LOST, Reason
 from tests.emr_lab.service import Backend, Service
 
 REGION = "us-east-1"

@@ -1,4 +1,4 @@
-"""EMR's requests, answered: moto's answers, those it lacks, and EMR's refusals, which moto is without.
+"""EMR's requests, answered: by moto, and by ourselves what it lacks.
 
 All answers are made by botocore's model of the service, and ours are held against it.
 """
@@ -11,15 +11,14 @@ from botocore.validate import ParamValidator
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.core.utils import get_service_model
-from moto.emr.exceptions import InvalidCluster, InvalidRequestException, ValidationException
+from moto.emr.exceptions import InvalidCluster, InvalidRequestException
 from moto.emr.models import ElasticMapReduceBackend
 from moto.emr.responses import ElasticMapReduceResponse
 
-from tests.emr_lab.cluster import ACTIVE, Cluster, Step
+from tests.emr_lab.cluster import Cluster
+from tests.emr_lab.refusals import check, check_new
+from tests.emr_lab.step import Step
 
-STEP_LENGTH = 10_240  # characters of a step's strings together
-STEPS = 256  # that may be active
-IDLE = range(60, 7 * 24 * 3600 + 1)  # seconds that an auto-termination policy may give
 HADOOP = "3.4.2"  # the lab's
 ACCOUNT = "123456789012"
 
@@ -63,41 +62,11 @@ class Service(ElasticMapReduceResponse):
 
     def call_action(self) -> Any:
         try:
-            self._check()
+            check(self._get_action(), self._asked, self.backend.clusters)
         except ServiceException as error:
             status, headers, body = self.serialized(ActionResult(error))
             return status, headers, body
         return super().call_action()
-
-    # What EMR refuses and moto takes
-
-    def _check(self) -> None:
-        shape = get_service_model("emr").operation_model(self._get_action()).input_shape
-        _check_values(self._asked, shape, "")
-        named = self._asked.get("JobFlowIds", []) + [self._asked[key] for key in ("JobFlowId",) if key in self._asked]
-        if any(name not in self.backend.clusters for name in named):
-            raise ValidationException("Specified job flow ID not valid")
-        active = [step for name in named for step in self.backend.cluster(name).steps if step.state in ACTIVE]
-        if len(active) + len(self._asked.get("Steps", [])) > STEPS:
-            raise ValidationException(
-                "Maximum number of active steps(State = 'Running', 'Pending' or 'Cancel_Pending') for cluster exceeded."
-            )
-        if any(_length(step["HadoopJarStep"]) > STEP_LENGTH for step in self._asked.get("Steps", [])):
-            raise ValidationException(f"The strings of a step's HadoopJarStep exceed {STEP_LENGTH} characters.")
-        policy = self._asked.get("AutoTerminationPolicy")
-        if policy and policy.get("IdleTimeout") not in IDLE:
-            raise ValidationException(f"IdleTimeout must be from {IDLE[0]} to {IDLE[-1]} seconds.")
-
-    def _check_new(self) -> None:
-        for name in ("ServiceRole", "JobFlowRole", "ReleaseLabel"):
-            if not self._asked.get(name):
-                raise ValidationException(f"{name} is required for creating cluster.")
-        if self._asked["ReleaseLabel"] not in self.backend.list_release_labels():
-            raise ValidationException(f"The supplied release label is invalid: {self._asked['ReleaseLabel']}.")
-        if "SecurityConfiguration" in self._asked:
-            self.backend.get_security_configuration(self._asked["SecurityConfiguration"])
-        if self._asked.get("StepConcurrencyLevel", 1) != 1:
-            raise ValidationException("The lab's clusters run one step at a time.")
 
     @property
     def _asked(self) -> dict[str, Any]:
@@ -107,7 +76,9 @@ class Service(ElasticMapReduceResponse):
     # What moto answers otherwise
 
     def run_job_flow(self) -> ActionResult:
-        self._check_new()
+        check_new(self._asked, self.backend.list_release_labels())
+        if "SecurityConfiguration" in self._asked:
+            self.backend.get_security_configuration(self._asked["SecurityConfiguration"])
         answer: Any = super().run_job_flow()
         cluster = self.backend.cluster(answer.result["JobFlowId"])
         cluster.request = self._asked
@@ -147,6 +118,11 @@ class Service(ElasticMapReduceResponse):
         if label not in self.backend.list_release_labels():
             raise InvalidRequestException(f"Release label {label} is not valid.")
         return self._answer(ReleaseLabel=label, Applications=[{"Name": "Hadoop", "Version": HADOOP}])
+
+    def list_security_configurations(self) -> ActionResult:
+        made = self.backend.security_configurations.values()
+        told = [{"Name": one.name, "CreationDateTime": one.creation_date_time} for one in made]
+        return self._answer(SecurityConfigurations=told)
 
     def put_auto_termination_policy(self) -> ActionResult:
         return self._put("AutoTerminationPolicy")
@@ -199,10 +175,6 @@ class Service(ElasticMapReduceResponse):
         return ActionResult(answer)
 
 
-def _length(step: dict[str, Any]) -> int:
-    return len(step["Jar"]) + sum(map(len, step.get("Args", [])))
-
-
 def _fleet(asked: dict[str, Any], name: str, state: str) -> dict[str, Any]:
     """What has come of a fleet: all that was asked for."""
     state = {"STARTING": "PROVISIONING", "WAITING": "RUNNING", "TERMINATED_WITH_ERRORS": "TERMINATED"}.get(
@@ -212,18 +184,3 @@ def _fleet(asked: dict[str, Any], name: str, state: str) -> dict[str, Any]:
     fleet = {key: asked[key] for key in asked if key != "InstanceTypeConfigs"}
     come = {f"Provisioned{kind}Capacity": asked.get(f"Target{kind}Capacity", 0) for kind in ("OnDemand", "Spot")}
     return fleet | come | {"Id": name, "Status": {"State": state}, "InstanceTypeSpecifications": types}
-
-
-def _check_values(value: Any, shape: Any, where: str) -> None:
-    """Raises ValidationException for a value that is none of those its shape knows."""
-    if shape.type_name == "structure":
-        for name in value:
-            _check_values(value[name], shape.members[name], f"{where}.{name}".lstrip("."))
-    elif shape.type_name == "list":
-        for number, one in enumerate(value, 1):
-            _check_values(one, shape.member, f"{where}.{number}.member")
-    elif shape.type_name == "string" and shape.enum and value not in shape.enum:
-        raise ValidationException(
-            f"1 validation error detected: Value '{value}' at '{where}' failed to satisfy constraint: Member must"
-            f" satisfy enum value set: [{', '.join(shape.enum)}]"
-        )

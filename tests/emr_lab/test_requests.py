@@ -47,12 +47,12 @@ def test_requests_of_s3_are_recorded_by_their_url(plane: Plane, user: User) -> N
 
 
 def test_throttled_requests_are_tried_again(plane: Plane, idle: str) -> None:
-    plane.throttle("DescribeCluster", 2)
+    plane.throttle("DescribeCluster", 1)
     before = len(plane.asked("DescribeCluster"))
-    retrying = Config(retries={"mode": "standard", "total_max_attempts": 3})
+    retrying = Config(retries={"mode": "standard", "total_max_attempts": 2})
     client = boto3.client("emr", config=retrying, **_settings(plane))
     assert client.describe_cluster(ClusterId=idle)["Cluster"]["Id"] == idle
-    assert len(plane.asked("DescribeCluster")) - before == 3
+    assert len(plane.asked("DescribeCluster")) - before == 2
     plane.throttle("DescribeCluster", 1)
     once = boto3.client(
         "emr", config=Config(retries={"mode": "standard", "total_max_attempts": 1}), **_settings(plane)
@@ -111,6 +111,15 @@ def test_fleets_and_releases(user: User, idle: str) -> None:
     assert release["Applications"][0]["Name"] == "Hadoop"
 
 
+def test_security_configurations(user: User) -> None:
+    name = user.bucket
+    user.emr.create_security_configuration(Name=name, SecurityConfiguration="{}")
+    assert name in [one["Name"] for one in user.emr.list_security_configurations()["SecurityConfigurations"]]
+    cluster = user.start(bash("true"), SecurityConfiguration=name)
+    assert user.emr.describe_cluster(ClusterId=cluster)["Cluster"]["SecurityConfiguration"] == name
+    user.wait(cluster)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -119,6 +128,7 @@ def test_fleets_and_releases(user: User, idle: str) -> None:
         ({"SecurityConfiguration": "none"}, "does not exist"),
         ({"AutoTerminationPolicy": {"IdleTimeout": 59}}, "IdleTimeout"),
         ({"Steps": [bash("x" * 10_240)]}, "10240"),
+        ({"StepConcurrencyLevel": 2}, "one step at a time"),
         ({"Steps": [bash("true", on_failure="STOP")]}, "enum value set"),
         ({"Steps": [bash("true")] * 257}, "Maximum number of active steps"),
     ],

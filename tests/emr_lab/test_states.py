@@ -1,13 +1,14 @@
 """Clusters and steps go through EMR's states, whatever their commands do; none of it needs Hadoop."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.emr_lab.cluster import BOOTSTRAP_FAILED, QUOTA_EXCEEDED, Reason
 from tests.emr_lab.plane import Plane
+from tests.emr_lab.reasons import BOOTSTRAP_FAILED, QUOTA_EXCEEDED, Reason
 from tests.emr_lab.user import User, bash, step
 
 
@@ -102,7 +103,7 @@ def test_termination_stops_what_runs_and_what_ignores_it(
     monkeypatch.setattr("tests.emr_lab.cluster.GRACE", 0.3)
     file, deaf = tmp_path / "file", tmp_path / "deaf"
     script = f"setsid bash -c 'trap \"\" TERM; echo $$ > {deaf}; sleep 60 & wait; sleep 60' & "
-    script += f"trap 'echo stopped >> {file}; exit 0' TERM; echo started > {file}; sleep 60 & wait"
+    script += f"echo on its way; trap 'echo stopped >> {file}; exit 0' TERM; echo started > {file}; sleep 60 & wait"
     cluster = user.start(bash(script), bash("true"))
     appears(file)
     pid = int(appears(deaf))
@@ -111,6 +112,7 @@ def test_termination_stops_what_runs_and_what_ignores_it(
     assert user.states(cluster) == ["CANCELLED", "CANCELLED"]
     assert file.read_text() == "started\nstopped\n"
     assert gone(pid)
+    assert user.log(cluster, 0, "stdout") == "on its way\n"
 
 
 def test_cancelling_interrupts_the_step_that_runs_and_drops_those_that_wait(user: User, tmp_path: Path) -> None:
@@ -178,7 +180,8 @@ def test_a_step_sees_a_master_node_and_nothing_of_the_tests(
     plane: Plane, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
-    cluster = user.start(bash("env; pwd"), bash("python3.11 -c 'import duckdb'", "CONTINUE"))
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    cluster = user.start(bash("env; pwd"), bash(f"{python} -c 'import duckdb'", "CONTINUE"))
     user.wait(cluster)
     *lines, folder = user.log(cluster, 0, "stdout").splitlines()
     env = dict(line.split("=", 1) for line in lines)
