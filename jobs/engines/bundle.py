@@ -75,6 +75,8 @@ def _own_modules() -> Iterator[tuple[str, bytes]]:
     for package in ("jobs", "joins"):
         for file in sorted((root / package).rglob("*.py")):
             yield file.relative_to(root).as_posix(), file.read_bytes()
+    said = f"Metadata-Version: 2.1\nName: fanin\nVersion: {version('fanin')}\n"
+    yield f"fanin-{version('fanin')}.dist-info/METADATA", said.encode()  # manifests tell the version
 
 
 def _download(needs: list[str], node: Node, wheels: Path | None, folder: Path) -> None:

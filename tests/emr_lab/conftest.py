@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.emr_lab.plane import Plane
+from tests.emr_lab.running import Laptop
 from tests.emr_lab.user import User
 
 
@@ -35,3 +36,17 @@ def bucket(plane: Plane) -> str:
 @pytest.fixture
 def user(plane: Plane, bucket: str) -> User:
     return User(plane, bucket)
+
+
+@pytest.fixture
+def laptop(plane_with_hadoop: Plane, user: User) -> Laptop:
+    """Where `fanin ... -r emr` is typed."""
+    return Laptop(plane_with_hadoop, user)
+
+
+@pytest.fixture(scope="session")
+def running(plane_with_hadoop: Plane) -> str:
+    """A cluster that is there for all."""
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    plane_with_hadoop.client("s3").create_bucket(Bucket=bucket)
+    return User(plane_with_hadoop, bucket).start(keep_alive=True)

@@ -19,31 +19,31 @@ LAUNCH = """set -eu
 python=$1 region=$2 driver=$3 nodes=$4 request=$5
 folder=$(mktemp -d "${TMPDIR:-/tmp}/fanin-step-XXXXXX")
 cd "$folder"
-hadoop fs -get "$driver" driver.tar.gz && hadoop fs -get "$nodes" nodes.tar.gz && hadoop fs -get "$request" request.tar.gz
+hadoop fs -get "$driver" "$nodes" "$request" .
 mkdir driver job
-tar -xzf driver.tar.gz -C driver
-tar -xzf request.tar.gz -C job
+tar -xzf "${driver##*/}" -C driver
+tar -xzf "${request##*/}" -C job
 export AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-$region}" PYTHONPATH="$folder/driver"
-exec "$python" -m jobs.engines.emr.step "$folder" "${request%/*}"
+exec "$python" -m jobs.engines.emr.step "$folder" "${nodes##*/}" "${request%/*}"
 """
 """For bash: the Python of the nodes, the region, and what is fetched."""
 CONFIGURATION = "/etc/hadoop/conf"
 
 
-def main(folder: str, place: str) -> int:
-    """Runs the request in folder/job; leaves its result in `place` on S3, and nothing here."""
+def main(folder: str, nodes: str, place: str) -> int:
+    """Runs the request in folder/job; leaves its result in `place` on S3, and nothing here.  nodes: the bundle's name."""
     os.chdir(Path(folder, "job"))
     if Path(CONFIGURATION).is_dir():
         os.environ.setdefault("HADOOP_CONF_DIR", CONFIGURATION)
-    return exit_code(lambda: _run(Path(folder), place))
+    return exit_code(lambda: _run(Path(folder), nodes, place))
 
 
-def _run(folder: Path, place: str) -> None:
+def _run(folder: Path, nodes: str, place: str) -> None:
     from jobs.engines.emr.request import read
 
     try:
         job = read(folder / "job").job()
-        job.options.bundle = str(folder / "nodes.tar.gz")
+        job.options.bundle = str(folder / nodes)
         with job.make_runner() as runner:
             runner.run()
             result: dict[str, Any] = {"counters": runner.counters()}

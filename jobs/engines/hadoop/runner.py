@@ -171,7 +171,10 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
     def _run_hadoop(self, hadoop_args: list[str], env: dict[str, str], record_callback: Any) -> tuple[int, Any]:
         del record_callback
         options = f"{self._jvm_flags} {env.get('HADOOP_CLIENT_OPTS', '')}".strip()
-        env = env | {"HADOOP_CLIENT_OPTS": options, "HADOOP_ROOT_LOGGER": "INFO,console"}  # a step's of EMR says a file
+        env = env | {
+            "HADOOP_CLIENT_OPTS": options,
+            "HADOOP_ROOT_LOGGER": "INFO,console",
+        }  # a step's of EMR says a file
         cluster = Cluster(conf.resource_managers(self._said()))
         submission = Submission(cluster, self._site, self._tag, self._get_local_tmp_dir(), self._quiet)
         return 0, submission.run(hadoop_args, env)
