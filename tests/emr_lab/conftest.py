@@ -38,15 +38,21 @@ def user(plane: Plane, bucket: str) -> User:
     return User(plane, bucket)
 
 
-@pytest.fixture
-def laptop(plane_with_hadoop: Plane, user: User) -> Laptop:
-    """Where `fanin ... -r emr` is typed."""
-    return Laptop(plane_with_hadoop, user)
+@pytest.fixture(scope="session")
+def shared(plane_with_hadoop: Plane) -> str:
+    """A bucket for all, where bundles stay."""
+    name = f"bucket-{uuid.uuid4().hex}"
+    plane_with_hadoop.client("s3").create_bucket(Bucket=name)
+    return name
 
 
 @pytest.fixture(scope="session")
-def running(plane_with_hadoop: Plane) -> str:
+def running(plane_with_hadoop: Plane, shared: str) -> str:
     """A cluster that is there for all."""
-    bucket = f"bucket-{uuid.uuid4().hex}"
-    plane_with_hadoop.client("s3").create_bucket(Bucket=bucket)
-    return User(plane_with_hadoop, bucket).start(keep_alive=True)
+    return User(plane_with_hadoop, shared).start(keep_alive=True)
+
+
+@pytest.fixture
+def laptop(plane_with_hadoop: Plane, user: User, shared: str) -> Laptop:
+    """Where `fanin ... -r emr` is typed."""
+    return Laptop(plane_with_hadoop, user, shared)

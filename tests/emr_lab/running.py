@@ -17,16 +17,21 @@ ONE_PROCESS = ("-D", "mapreduce.framework.name=local")
 
 
 class Laptop:
-    """A person's machine.  root: a folder of their own on S3, with every kind of character in its name."""
+    """A person's machine.
 
-    def __init__(self, plane: Plane, user: User) -> None:
+    root: a folder of their own on S3, with every kind of character in its name.  shared: a bucket for temporary files,
+    where bundles are for all.
+    """
+
+    def __init__(self, plane: Plane, user: User, shared: str) -> None:
         self.plane, self.user = plane, user
         self.root = f"s3://{user.bucket}/a folder+é%20"
-        self.place = f"s3://{user.bucket}/tmp/"
+        self.place = f"s3://{shared}/tmp/"
+        self.logs = f"s3://{user.bucket}/logs/"
         self.env = {**os.environ, **plane.environment()}
 
     def key(self, path: str) -> str:
-        return path.removeprefix(f"s3://{self.user.bucket}/")
+        return path.partition("://")[2].partition("/")[2]
 
     def write(self, path: str, data: bytes) -> str:
         """Puts an object below root; its whole path."""
@@ -35,12 +40,12 @@ class Laptop:
         return whole
 
     def read(self, path: str) -> bytes:
-        return bytes(self.user.s3.get_object(Bucket=self.user.bucket, Key=self.key(path))["Body"].read())
+        return bytes(self.user.s3.get_object(Bucket=path.split("/")[2], Key=self.key(path))["Body"].read())
 
     def names(self, folder: str) -> list[str]:
         """What there is below a folder, all the way down."""
         prefix = self.key(folder).rstrip("/") + "/"
-        pages = self.user.s3.get_paginator("list_objects_v2").paginate(Bucket=self.user.bucket, Prefix=prefix)
+        pages = self.user.s3.get_paginator("list_objects_v2").paginate(Bucket=folder.split("/")[2], Prefix=prefix)
         return sorted(item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", ()))
 
     def parts(self, folder: str) -> list[bytes]:
@@ -48,17 +53,14 @@ class Laptop:
         names = [name for name in self.names(folder) if name[0] != "_"]
         return [self.read(f"{folder}/{name}") for name in names]
 
+    def conf(self) -> dict[str, Any]:
+        """Options, as mrjob.conf has them."""
+        places = {"cloud_tmp_dir": self.place, "cloud_log_dir": self.logs}
+        return {**places, "node_arch": platform.machine(), "check_cluster_every": 0.2}
+
     def options(self) -> list[str]:
-        return [
-            "-r",
-            "emr",
-            "--node-arch",
-            platform.machine(),
-            "--cloud-tmp-dir",
-            self.place,
-            "--check-cluster-every",
-            "0.2",
-        ]
+        said = [(f"--{name.replace('_', '-')}", str(value)) for name, value in self.conf().items()]
+        return ["-r", "emr", *(word for pair in said for word in pair)]
 
     def run(self, *words: str, **options: Any) -> Result:
         """`fanin run ... -r emr`."""
