@@ -93,16 +93,20 @@ class Control(Service):
 
     def cluster(self, cluster: str) -> dict[str, Any]:
         """What EMR says of a cluster; UsageError if it knows none of that name."""
-        try:
-            return dict(self.call("describe_cluster", ClusterId=cluster)["Cluster"])
-        except Refusal as error:
-            if error.code == "InvalidRequestException" and "not valid" in str(error):
-                raise UsageError(f"{cluster}: no such cluster in {self.region}; --region names others") from error
-            raise
+        return self._named("describe_cluster", "Cluster", ClusterId=cluster)
 
     def step(self, cluster: str, step: str) -> dict[str, Any]:
-        """What EMR says of a step."""
-        return dict(self.call("describe_step", ClusterId=cluster, StepId=step)["Step"])
+        """What EMR says of a step; UsageError if it knows none of that name."""
+        return self._named("describe_step", "Step", ClusterId=cluster, StepId=step)
+
+    def _named(self, operation: str, what: str, **names: str) -> dict[str, Any]:
+        try:
+            return dict(self.call(operation, **names)[what])
+        except Refusal as error:
+            if error.code == "InvalidRequestException" and "not valid" in str(error):
+                wanted = " of ".join(reversed(names.values()))
+                raise UsageError(f"{wanted}: no such {what.lower()} in {self.region}") from error
+            raise
 
 
 def _advice(code: str) -> str:

@@ -40,6 +40,7 @@ def add_launch_options(parser: argparse.ArgumentParser) -> None:
 
 def region(options: argparse.Namespace) -> str | None:
     """The region that the options name, or a mrjob.conf; None for boto3's."""
+    hear_mrjob(bool(options.verbose))
     return options.region or next((one["region"] for one in _said(options) if one.get("region")), None)
 
 

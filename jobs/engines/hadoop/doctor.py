@@ -33,14 +33,14 @@ ONCE = ("--jobconf=mapreduce.map.maxattempts=1", "--jobconf=mapreduce.reduce.max
 check = Checks(Unreachable)
 
 
-def examine(options: Sequence[str]) -> bool:
-    """Prints a line for each check; whether all is there.  options: those of `fanin run -r hadoop`."""
+def examine(words: Sequence[str]) -> bool:
+    """Prints a line for each check; whether all is there.  words: options, those of `fanin run -r hadoop`."""
     logging.getLogger("mrjob").setLevel(logging.CRITICAL)  # what it warns of is told here
     with scratch() as place:
-        words = place / "words.txt"
-        words.write_text("fan in fan\n")
+        file = place / "words.txt"
+        file.write_text("fan in fan\n")
         try:
-            runner = WordCount(args=["-r", "hadoop", *ONCE, *options, str(words)]).make_runner()
+            runner = WordCount(args=["-r", "hadoop", *ONCE, *words, str(file)]).make_runner()
         except ValueError as error:
             raise UsageError(str(error)) from error
         return check.run(runner)
