@@ -18,7 +18,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from jobs.engines.bundle import ARCHITECTURES, Node
 from jobs.engines.emr import instances
-from jobs.engines.emr.control import Control
+from jobs.engines.emr.control import Control, Refusal
 from jobs.errors import FaninError, UsageError
 from jobs.job import NODE_OPTIONS
 from jobs.storage.owners import new_tag
@@ -145,8 +145,8 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
             self.control.call(
                 "create_security_configuration", Name=SECURITY, SecurityConfiguration=json.dumps(METADATA)
             )
-        except FaninError as error:
-            if "already exists" not in str(error):
+        except Refusal as error:
+            if error.code != "InvalidRequestException":  # it exists; if not, EMR says so of the cluster
                 raise
 
     def kinds(self) -> list[str]:
