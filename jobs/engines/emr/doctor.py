@@ -126,7 +126,7 @@ def _release(asked: Asked) -> str:
     return label
 
 
-@check("service role", "aws emr create-default-roles and --iam-service-role EMR_DefaultRole, or as docs/emr.md says",
+@check("service role", "as docs/emr.md says, or aws emr create-default-roles and --iam-service-role EMR_DefaultRole",
        "credentials", "options")  # fmt: skip
 def _service_role(asked: Asked) -> str:
     name = asked.request["ServiceRole"]

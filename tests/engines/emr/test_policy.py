@@ -205,3 +205,15 @@ def test_its_user_runs_jobs_and_on_no_other_bucket(
     for operation in (client.put_object, client.get_object, client.delete_object):
         with pytest.raises(ClientError, match="Denied|Forbidden"):
             operation(Bucket=other, Key="x")
+
+
+@pytest.mark.slow  # wheels are fetched
+def test_its_user_runs_a_job(user: User, person: Person, tmp_path: Path) -> None:
+    """As far as a master node without Hadoop gets: all that the laptop asks for is allowed, and the step's end is told."""
+    cluster = user.start(keep_alive=True, Tags=[{"Key": "fanin", "Value": "x"}])
+    user.wait(cluster, "WAITING")
+    (tmp_path / "in").write_text("a b\n")
+    person.may(enforced(user.bucket))
+    said = person.run("run", "word_count", str(tmp_path / "in"), "-o", f"s3://{user.bucket}/out", "-r", "emr",
+                      "--cluster", cluster, "--check-cluster-every", "1", code=1)  # fmt: skip
+    assert "refuses" not in said and "failed: " in said and cluster in said

@@ -1,11 +1,13 @@
 """fanin emr up: exactly what EMR is asked, and what is refused before it is asked."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobs.engines.emr import options
 from tests.engines.emr.aws import Aws
 
 EMPTY: dict[str, Any] = {"BootstrapActions": [], "Steps": [], "VisibleToAllUsers": True}
@@ -201,3 +203,9 @@ def test_a_conf_that_is_no_yaml(aws: Aws, place: str, tmp_path: Path) -> None:
     conf.write_text("runners: [\n")
     assert "-r emr: while parsing" in aws.run("emr", "up", "--cloud-tmp-dir", place, "-c", str(conf), code=2).err
     assert "mrjob.conf: while parsing" in aws.run("emr", "status", "-c", str(conf), code=2).err
+
+
+def test_the_manual_names_all_options() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "emr.md").read_text()
+    told = set(re.findall(r"`(?:--)?([\w-]+)", manual))
+    assert (options.NAMES | options.UNUSED) - {"image_version", "label"} <= {name.replace("-", "_") for name in told}
