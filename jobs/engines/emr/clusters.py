@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from jobs.engines.emr.control import GONE, Control, why_ended
@@ -37,7 +38,7 @@ class Standing:
     age: timedelta
     idle: timedelta | None
     used: list[Use]
-    cost: Any
+    cost: Decimal | None
 
     def line(self) -> str:
         """All that matters, in a line."""
@@ -72,7 +73,7 @@ def zone_of(said: dict[str, Any]) -> str:
 
 
 def standing(control: Control, said: dict[str, Any], prices: Prices, now: datetime) -> Standing:
-    """How a cluster stands: three requests, and those for prices that are not known yet."""
+    """How a cluster stands: at most two requests, and those for prices that are not known yet."""
     used = uses(control.all("list_instances", "Instances", ClusterId=said["Id"]), now)
     times, state = said["Status"]["Timeline"], said["Status"]["State"]
     idle = None

@@ -135,7 +135,7 @@ def _service_role(asked: Asked) -> str:
     return _trusted(asked, role, "elasticmapreduce")
 
 
-@check("instance profile", "aws emr create-default-roles, or as docs/emr.md says", "credentials", "options")
+@check("instance profile", "as docs/emr.md says, or aws emr create-default-roles", "credentials", "options")
 def _instance_profile(asked: Asked) -> str:
     name = asked.request["JobFlowRole"]
     with _if_allowed():
@@ -161,15 +161,17 @@ def _trusted(asked: Asked, role: Mapping[str, Any], service: str) -> str:
 def _permissions(asked: Asked) -> str:
     if asked.caller.endswith(":root"):
         return "all, as the account's root user"
-    source = re.sub(r":sts::(\d+):assumed-role/([^/]+)/.*", r":iam::\1:role/\2", asked.caller)
-    simulate, denied = asked.service("iam"), []
+    iam, denied = asked.service("iam"), []
     with _if_allowed():
+        source = asked.caller
+        if role := re.search(r":assumed-role/([^/]+)/", source):  # whose path it does not tell
+            source = iam.call("get_role", RoleName=role[1])["Role"]["Arn"]
         asks: list[dict[str, Any]] = [{"ActionNames": ACTIONS, "ContextEntries": [_entry(f"aws:{kind}Tag/{key}", value)
                      for kind in ("Request", "Resource") for key, value in {**MANAGED, "fanin": "x"}.items()]}]  # fmt: skip
         asks += [{"ActionNames": ["iam:PassRole"], "ResourceArns": [arn],
                   "ContextEntries": [_entry("iam:PassedToService", service)]} for arn, service in asked.roles.items()]  # fmt: skip
         for ask in asks:
-            told = simulate.call("simulate_principal_policy", PolicySourceArn=source, **ask)["EvaluationResults"]
+            told = iam.call("simulate_principal_policy", PolicySourceArn=source, **ask)["EvaluationResults"]
             denied += [f"{one['EvalActionName']} {one.get('EvalResourceName', '*')}".removesuffix(" *")
                        for one in told if one["EvalDecision"] != "allowed"]  # fmt: skip
     if denied:
@@ -228,13 +230,13 @@ def _vcpus(asked: Asked) -> dict[str, int]:
         size = max(sizes[one["InstanceType"]] for one in fleet["InstanceTypeConfigs"])
         wanted["on-demand"] += size * fleet.get("TargetOnDemandCapacity", 0)
         wanted["spot"] += size * fleet.get("TargetSpotCapacity", 0)
+    for group in instances.get("InstanceGroups", ()):
+        market = "spot" if group.get("Market") == "SPOT" else "on-demand"
+        wanted[market] += sizes[group["InstanceType"]] * group["InstanceCount"]
     if limits := asked.request.get("ManagedScalingPolicy", {}).get("ComputeLimits"):
         wanted["spot"] = max(sizes.values()) * (
             limits["MaximumCapacityUnits"] - limits["MaximumOnDemandCapacityUnits"]
         )
-    for group in instances.get("InstanceGroups", ()):
-        market = "spot" if group.get("Market") == "SPOT" else "on-demand"
-        wanted[market] += sizes[group["InstanceType"]] * group["InstanceCount"]
     return wanted
 
 

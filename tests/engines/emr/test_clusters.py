@@ -282,3 +282,14 @@ def test_throttled_requests_are_asked_again(aws: Aws, user: User) -> None:
 def test_nobody_answers(aws: Aws) -> None:
     err = aws.run("emr", "status", code=1, AWS_ENDPOINT_URL="http://127.0.0.1:9").err
     assert "fanin: EMR cannot be reached for list_clusters: " in err
+
+
+def test_a_cluster_that_has_ended(aws: Aws, user: User) -> None:
+    cluster = user.start(bash("echo why >&2; exit 3", "TERMINATE_CLUSTER"), Tags=TAG)
+    user.wait(cluster)
+    log_of(user, cluster, 0)
+    told = aws.run("emr", "status", "--cluster", cluster).out.decode()
+    assert f"{cluster}: TERMINATED_WITH_ERRORS, " in told and "idle" not in told
+    assert "\n  Shut down as step failed\n" in told
+    assert ": FAILED, echo why >&2; exit 3, " in aws.run("emr", "steps", "--cluster", cluster).out.decode()
+    assert aws.run("emr", "logs", "--cluster", cluster).out.endswith(b"\nwhy\n")

@@ -171,6 +171,23 @@ def test_what_is_denied(complete: Aws, doctor: Any) -> None:
     assert "arn:aws:iam::123456789012:" in out and "may not iam:PassRole arn:aws:iam::1:role/R" in out
 
 
+@pytest.mark.slow
+def test_what_a_role_of_single_sign_on_may(complete: Aws, doctor: Any) -> None:
+    name, path = f"Role-{uuid.uuid4().hex}", "/aws-reserved/sso.amazonaws.com/"
+    complete.client("iam").create_role(
+        RoleName=name, Path=path, AssumeRolePolicyDocument=trust("lambda.amazonaws.com")
+    )
+    arn = f"arn:aws:sts::123456789012:assumed-role/{name}/somebody"
+    complete.answers["GetCallerIdentity"] = (
+        '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
+        f"<Arn>{arn}</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>"
+    )
+    found, _ = doctor()
+    assert without(found) == {}
+    simulated = [asked for operation, asked in complete.told if operation == "SimulatePrincipalPolicy"]
+    assert {one["PolicySourceArn"] for one in simulated} == {f"arn:aws:iam::123456789012:role{path}{name}"}
+
+
 def test_what_may_not_be_asked_is_skipped(complete: Aws, doctor: Any) -> None:
     refusals = dict.fromkeys(("GetRole", "GetInstanceProfile", "SimulatePrincipalPolicy", "DescribeSubnets"), DENIED)
     complete.answers |= refusals | {
