@@ -1,4 +1,4 @@
-"""The command line: fanin run, streaming, flow, join, hot-keys, bucket, merge, cat, verify, history, show, doctor."""
+"""The command line: fanin run, streaming, flow, join, hot-keys, bucket, merge, cat, verify, history, show, emr, doctor."""
 
 import argparse
 import sys
@@ -7,6 +7,14 @@ from collections.abc import Callable, Sequence
 from jobs import audit
 from jobs.errors import FAILED, UsageError, exit_code
 from jobs.storage.inputs import chunks, expanded
+
+DOCTORS = (
+    "conf-path", "node-python", "node-arch", "wheels", "python-bin", "hadoop-bin", "hadoop-streaming-jar", "jobconf",
+    "region", "cloud-tmp-dir", "release-label", "instance-type", "master-instance-type", "core-instance-type",
+    "task-instance-type", "num-core-instances", "num-task-instances", "max-instances", "subnet", "iam-service-role",
+    "iam-instance-profile",
+)  # fmt: skip
+"""Options that a doctor takes as they are and hands on."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
         "hot-keys": (_hot_keys, "the commonest keys of an input: fanin hot-keys INPUT... --on KEYS"),
         "streaming": (_streaming, "Hadoop Streaming's own command line, on this machine"),
         "flow": (_flow, "steps chained through output directories: fanin flow run FLOW.toml"),
+        "emr": (_emr, "look after clusters on EMR: fanin emr up, status, down, steps, logs"),
         "bucket": (_bucket, "divide by keys, for joins: fanin bucket INPUT... --on KEYS --buckets N -o OUT"),
     }
     for name, (command, help) in jobs.items():
@@ -65,13 +74,12 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("arguments", nargs=argparse.REMAINDER, help="the job's own options")
     show.set_defaults(command=_show)
 
-    doctor = commands.add_parser("doctor", help="say what is missing to run -r hadoop, and the fix for each")
-    doctor.add_argument("-r", "--runner", choices=["hadoop"], required=True)
+    doctor = commands.add_parser("doctor", help="say what is missing to run on a cluster, and the fix for each")
+    doctor.add_argument("-r", "--runner", choices=["hadoop", "emr"], required=True)
     as_run = doctor.add_argument_group("as fanin run takes them")
-    for name in ("node-python", "node-arch", "wheels", "python-bin", "hadoop-bin", "hadoop-streaming-jar", "jobconf"):
-        as_run.add_argument(
-            f"--{name}", dest="options", action="append", type=f"--{name}={{}}".format, metavar="VALUE"
-        )
+    for name in DOCTORS:
+        switches = ["-c", f"--{name}"] if name == "conf-path" else [f"--{name}"]
+        as_run.add_argument(*switches, dest="options", action="append", type=f"--{name}={{}}".format, metavar="VALUE")
     doctor.set_defaults(command=_doctor, options=[])
     return parser
 
@@ -122,6 +130,12 @@ def _flow(options: argparse.Namespace) -> None:
     from jobs.flows.cli import main as flow
 
     flow(options.arguments)
+
+
+def _emr(options: argparse.Namespace) -> None:
+    from jobs.engines.emr.cli import main as emr
+
+    emr(options.arguments)
 
 
 def _merge(options: argparse.Namespace) -> None:
@@ -178,8 +192,10 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> None:
-    from jobs.engines.hadoop.doctor import examine
-
+    if options.runner == "emr":
+        from jobs.engines.emr.doctor import examine
+    else:
+        from jobs.engines.hadoop.doctor import examine
     if not examine(options.options):
         sys.exit(FAILED)
 

@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jobs.declared import quoting
@@ -32,15 +32,12 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
         super().configure_args()
         add = self.arg_parser.add_argument_group("fanin").add_argument
         add("--overwrite", action="store_true", help="replace an existing output directory")
-        add("--node-python", metavar="X.Y", help="Python of the cluster's nodes (default this one's version)")
-        add("--node-arch", choices=ARCHITECTURES, help="processors of the nodes (default this machine's)")
-        add("--wheels", metavar="DIR", help="take what nodes need from these wheels, not from a package index")
+        add_node_options(add)
         add("--jvm-flags", metavar="FLAGS", help="of Hadoop's JVMs, '' for none (default those that start quickly)")
         self.arg_parser.set_defaults(bundle=None)  # no option: a program that has one ready says so
         add = self.arg_parser.add_argument_group("fanin, EMR").add_argument
         add("--cluster", dest="cluster_id", metavar="J-ID", help="run on this cluster (default: one of its own)")
-        add("--max-instances", type=int, metavar="N", help="let task nodes come and go, up to so many in all")
-        add("--security-configuration", metavar="NAME", help="of the cluster (default one that asks for IMDSv2)")
+        add_cluster_options(add)
         add("--dry-run", action="store_true", help="print what EMR would be asked, and do nothing")
         add = self.arg_parser.add_argument_group("fanin, this machine").add_argument
         add("--memory", metavar="SIZE", help="for DuckDB, which sorts (default a quarter of the machine)")
@@ -109,7 +106,7 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
 
     def run_job(self) -> None:
         """Runs all of the job; without --output-dir its records go to standard output, once all are there."""
-        _hear_mrjob(self.options.verbose)
+        hear_mrjob(self.options.verbose)
         with quoting(type(self)), self.make_runner() as runner:
             runner.run()
             for number, group in enumerate(runner.counters(), 1):
@@ -145,6 +142,19 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
         return self._mrjobs_options() | {name: getattr(self.options, name) for name in NODE_OPTIONS}
 
 
+def add_node_options(add: Callable[..., Any]) -> None:
+    """Declares the options that say what a cluster's nodes are.  add: as argparse's add_argument."""
+    add("--node-python", metavar="X.Y", help="Python of the cluster's nodes (default this one's version)")
+    add("--node-arch", choices=ARCHITECTURES, help="processors of the nodes (default this machine's)")
+    add("--wheels", metavar="DIR", help="take what nodes need from these wheels, not from a package index")
+
+
+def add_cluster_options(add: Callable[..., Any]) -> None:
+    """Declares our own options of a cluster that is started on EMR."""
+    add("--max-instances", type=int, metavar="N", help="let task nodes come and go, up to so many in all")
+    add("--security-configuration", metavar="NAME", help="of the cluster (default one that asks for IMDSv2)")
+
+
 def adopted(kind: type[PlainMRJob]) -> type[MRJob]:
     """The job class `kind` with our options and engines; on nodes its own file runs as it is."""
     if issubclass(kind, MRJob):
@@ -152,7 +162,7 @@ def adopted(kind: type[PlainMRJob]) -> type[MRJob]:
     return type(kind.__name__, (MRJob, kind), {"__module__": kind.__module__, "__doc__": kind.__doc__})
 
 
-def _hear_mrjob(verbose: bool) -> None:
+def hear_mrjob(verbose: bool) -> None:
     """Lets mrjob's warnings through in our manner; with --verbose all it says."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("fanin: mrjob: %(message)s"))

@@ -84,6 +84,9 @@ if __name__ == "__main__":
     import hdfs_native  # noqa: F401
 
     from jobs import catalog, cli
+    from jobs.engines.emr import cli as _emr  # noqa: F401
+    from jobs.engines.emr import doctor as _emr_doctor  # noqa: F401
+    from jobs.engines.emr import runner as _emr_runner  # noqa: F401
     from jobs.engines.hadoop import doctor, runner  # noqa: F401
 
     catalog.ready()

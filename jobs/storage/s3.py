@@ -1,4 +1,4 @@
-"""S3, by boto3: credentials, profile, region and endpoint are those that boto3 finds (AWS_PROFILE, AWS_REGION, …).
+"""S3, by boto3: credentials, profile, region and endpoint are those that boto3 finds (AWS_PROFILE, AWS_DEFAULT_REGION, …).
 
 An output is committed by one conditional PUT of its manifest. Until then its objects lie under names of the
 attempt's own, `part-00000-0123456789abcdef`, which only the manifest makes part of the output; a marker,

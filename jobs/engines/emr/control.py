@@ -1,21 +1,28 @@
-"""EMR's API: each request's failure in a user's words, and what a cluster's end and a step's failure mean.
+"""EMR's API, and those of the services beside it: each request's failure in a user's words, and what a cluster's end means.
 
 https://docs.aws.amazon.com/emr/latest/APIReference/
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jobs.errors import FaninError, UsageError
 
-TRIES = 10
+TRIES, TRIES_OF_OTHERS = 10, 3
+"""How often EMR, and any other service, is asked; the others only inform."""
+PATIENCE = 10  # seconds for a connection
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"}
 """States of a step that has ended."""
 GONE = {"TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"}
 """States of a cluster that runs no more steps."""
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+UNKNOWN = {
+    "InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidSignatureException",
+    "SignatureDoesNotMatch", "AuthFailure",
+}  # fmt: skip
 REFUSED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+THROTTLED = {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded"}
 REASONS = {  # why a cluster has ended, and what to do about it
     "BOOTSTRAP_FAILURE": "a bootstrap action failed; its log is below {log}node/",
     "INSTANCE_FAILURE": "an instance was lost; a lost spot instance comes back only as a task node, so keep the"
@@ -27,42 +34,89 @@ REASONS = {  # why a cluster has ended, and what to do about it
 }
 
 
-class Control:
-    """EMR in one region."""
+class Refusal(FaninError):
+    """A request that a service has refused.  code: its word for the reason."""
 
-    def __init__(self, region: str | None) -> None:
-        self._client = _client(region)
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def denied(self) -> bool:
+        """Whether the user is not allowed to ask for it."""
+        return self.code in REFUSED
+
+
+class Service:
+    """One of AWS's services, by boto3's name for it, in one region."""
+
+    def __init__(self, name: str, region: str | None) -> None:
+        self._client = _client(name, region)
+        self.name = str(self._client.meta.service_model.service_id)
         self.region = str(self._client.meta.region_name)
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """One request, by the name of its method in boto3. Throttled ones are tried again, more and more seldom."""
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+        from botocore import exceptions as known
 
         try:
             return getattr(self._client, operation)(**arguments)
-        except ClientError as error:
+        except known.ClientError as error:
             code, message = (str(error.response["Error"].get(key, "")) for key in ("Code", "Message"))
-            raise FaninError(f"EMR refuses {operation}: {_advice(code, message)}") from error
-        except NoCredentialsError as error:
+            raise Refusal(f"{self.name} refuses {operation}: {message} ({code}){_advice(code)}", code) from error
+        except known.ParamValidationError as error:
+            raise UsageError(f"{self.name} would refuse {operation}: {error}") from error
+        except (known.NoCredentialsError, known.PartialCredentialsError) as error:
             raise UsageError("no AWS credentials here; set AWS_PROFILE, or what boto3 takes else") from error
-        except BotoCoreError as error:
-            raise FaninError(f"EMR cannot be reached for {operation}: {error}") from error
+        except (known.CredentialRetrievalError, known.SSOError) as error:
+            raise UsageError(
+                f"no AWS credentials: {error}; log in again (aws sso login, or what made them)"
+            ) from error
+        except known.BotoCoreError as error:
+            raise FaninError(f"{self.name} cannot be reached for {operation}: {error}") from error
+
+
+class Control(Service):
+    """EMR in one region."""
+
+    def __init__(self, region: str | None) -> None:
+        super().__init__("emr", region)
+
+    def all(self, operation: str, key: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """All entries of a listing, page by page.  key: of the entries in a page."""
+        while True:
+            page = self.call(operation, **arguments)
+            yield from page[key]
+            if not page.get("Marker"):
+                return
+            arguments["Marker"] = page["Marker"]
 
     def cluster(self, cluster: str) -> dict[str, Any]:
-        """What EMR says of a cluster."""
-        return dict(self.call("describe_cluster", ClusterId=cluster)["Cluster"])
+        """What EMR says of a cluster; UsageError if it knows none of that name."""
+        return self._named("describe_cluster", "Cluster", ClusterId=cluster)
 
     def step(self, cluster: str, step: str) -> dict[str, Any]:
-        """What EMR says of a step."""
-        return dict(self.call("describe_step", ClusterId=cluster, StepId=step)["Step"])
+        """What EMR says of a step; UsageError if it knows none of that name."""
+        return self._named("describe_step", "Step", ClusterId=cluster, StepId=step)
+
+    def _named(self, operation: str, what: str, **names: str) -> dict[str, Any]:
+        try:
+            return dict(self.call(operation, **names)[what])
+        except Refusal as error:
+            if error.code == "InvalidRequestException" and "not valid" in str(error):
+                wanted = " of ".join(reversed(names.values()))
+                raise UsageError(f"{wanted}: no such {what.lower()} in {self.region}") from error
+            raise
 
 
-def _advice(code: str, message: str) -> str:
+def _advice(code: str) -> str:
     if code in EXPIRED:
-        return f"{message} ({code}): the credentials are no longer valid; log in again (aws sso login, or what made them)"
+        return ": the credentials are no longer valid; log in again (aws sso login, or what made them)"
+    if code in UNKNOWN:
+        return ": AWS does not know these credentials, or its clock and this machine's differ"
     if code in REFUSED:
-        return f"{message} ({code}); docs/emr.md lists what a user must be allowed"
-    return f"{message} ({code})"
+        return "; docs/emr.md lists what a user must be allowed"
+    return "; run again later" if code in THROTTLED else ""
 
 
 def why_ended(cluster: Mapping[str, Any]) -> str:
@@ -77,17 +131,18 @@ def why_ended(cluster: Mapping[str, Any]) -> str:
 
 
 @functools.cache
-def _client(region: str | None) -> Any:
+def _client(name: str, region: str | None) -> Any:
     try:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, NoRegionError
     except ImportError:
         raise UsageError("-r emr needs boto3: pip install 'fanin[s3]'") from None
+    tries = TRIES if name == "emr" else TRIES_OF_OTHERS
+    retries = {"mode": "adaptive", "total_max_attempts": tries}
     try:
-        retries = {"mode": "adaptive", "total_max_attempts": TRIES}
-        return boto3.client("emr", region_name=region, config=Config(retries=retries))
+        return boto3.client(name, region_name=region, config=Config(retries=retries, connect_timeout=PATIENCE))
     except NoRegionError as error:
-        raise UsageError("-r emr: no region; give --region, or set AWS_REGION") from error
+        raise UsageError("-r emr: no region; give --region, or set AWS_DEFAULT_REGION") from error
     except (BotoCoreError, ValueError) as error:
         raise UsageError(f"-r emr: {error}") from error

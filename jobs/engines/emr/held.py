@@ -23,7 +23,7 @@ def held(name: str, conf_paths: Sequence[str], cluster: str | None, side_by_side
     try:
         if conf_paths:
             os.environ[CONF] = os.path.abspath(conf_paths[-1])
-        os.environ[CLUSTER] = there or _started(profile, side_by_side)
+        os.environ[CLUSTER] = there or started(profile, side_by_side)
         yield
     finally:
         if not there and os.environ.get(CLUSTER) != before[CLUSTER]:
@@ -34,7 +34,8 @@ def held(name: str, conf_paths: Sequence[str], cluster: str | None, side_by_side
         profile.cleanup()
 
 
-def _started(profile: Profile, side_by_side: int) -> str:
+def started(profile: Profile, side_by_side: int = 1) -> str:
+    """Starts a cluster that waits for steps; its id.  side_by_side: steps at a time."""
     profile.check_place()
     asked = profile.request(profile.tag, [], alive=True, side_by_side=side_by_side)
     for path, url in profile.uploads().items():

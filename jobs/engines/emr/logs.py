@@ -1,7 +1,7 @@
 """What EMR keeps of a step's logs on S3. It copies them there every few minutes, so what there is may be late, or missing."""
 
-import gzip
 import time
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,17 +11,24 @@ from jobs.errors import FaninError
 
 PATIENCE = 15  # seconds that a log is waited for
 LIMIT = 64 << 20
+GZIP = 31  # as zlib numbers its formats
+
+
+def of_cluster(cluster: Mapping[str, Any]) -> str:
+    """The folder of a cluster's logs; '' if it keeps none."""
+    log = str(cluster.get("LogUri") or "").replace("s3n://", "s3://").rstrip("/")
+    return f"{log}/{cluster['Id']}/" if log else ""
 
 
 def of_step(cluster: Mapping[str, Any], step: Mapping[str, Any]) -> str:
     """The folder of a step's logs; '' if the cluster keeps none."""
-    log = str(cluster.get("LogUri") or "").replace("s3n://", "s3://").rstrip("/")
-    return f"{log}/{cluster['Id']}/steps/{step['Id']}/" if log else ""
+    folder = of_cluster(cluster)
+    return f"{folder}steps/{step['Id']}/" if folder else ""
 
 
-def last_words(folder: str) -> str:
-    """The end of what a step's program has said on its standard error, if that comes soon."""
-    end = time.monotonic() + PATIENCE
+def last_words(folder: str, patience: float = PATIENCE) -> str:
+    """The end of what a step's program has said on its standard error, if that comes soon.  patience: in seconds."""
+    end = time.monotonic() + patience
     while folder:
         for name in ("stderr.gz", "stderr"):
             try:
@@ -29,7 +36,9 @@ def last_words(folder: str) -> str:
             except FaninError:
                 return ""
             if data is not None:
-                text = gzip.decompress(data) if name.endswith(".gz") else data
+                text = (
+                    zlib.decompressobj(GZIP).decompress(data) if name.endswith(".gz") else data
+                )  # as far as it goes
                 return own_words(text.decode(errors="replace"))
         if time.monotonic() > end:
             break

@@ -14,10 +14,11 @@ from typing import Any
 
 from mrjob.emr import EMRJobRunner
 from mrjob.hadoop import HadoopJobRunner
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from jobs.engines.bundle import ARCHITECTURES, Node
 from jobs.engines.emr import instances
-from jobs.engines.emr.control import Control
+from jobs.engines.emr.control import Control, Refusal
 from jobs.errors import FaninError, UsageError
 from jobs.job import NODE_OPTIONS
 from jobs.storage.owners import new_tag
@@ -49,6 +50,8 @@ WITHOUT = {  # mrjob's options that fanin does without, and why
     **dict.fromkeys(("pool_clusters", "max_clusters_in_pool"), "name a running cluster by --cluster"),
     **dict.fromkeys(("ssh_tunnel", "ec2_key_pair_file"), "nothing here goes by SSH"),
     **dict.fromkeys(("docker_image", "docker_mounts", "docker_client_config"), "tasks need Python alone, not Docker"),
+    **dict.fromkeys(("master_instance_bid_price", "core_instance_bid_price", "task_instance_bid_price"),
+                    "task nodes are spot instances, the others are not; instance_fleets or instance_groups say otherwise"),
     "emr_action_on_failure": "a cluster of ours ends after its last step",
     "enable_emr_debugging": "EMR dropped it",
 }  # fmt: skip
@@ -63,7 +66,10 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
     def __init__(self, output: str | None = None, **kwargs: Any) -> None:
         self._exit = ExitStack()
         self._wanted_output = output
-        super().__init__(**kwargs)
+        try:
+            super().__init__(**kwargs)
+        except (OSError, ValueError, YAMLError) as error:  # what mrjob thinks of its conf, or of an option
+            raise UsageError(f"-r emr: {error}") from error
         for name, why in WITHOUT.items():
             if self._opts.get(name):
                 raise UsageError(f"-r emr: {name}: {why}; leave it out")
@@ -109,7 +115,7 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
             **ours,
             "Name": name,
             "Steps": list(steps),
-            "StepConcurrencyLevel": side_by_side,
+            "StepConcurrencyLevel": max(side_by_side, ours["StepConcurrencyLevel"]),
             "Tags": [{"Key": key, "Value": str(value)} for key, value in tags.items()],
             "AutoTerminationPolicy": {"IdleTimeout": max(int(self._opts["max_mins_idle"] * 60), 60)},
             "SecurityConfiguration": self._opts["security_configuration"] or SECURITY,
@@ -139,8 +145,8 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
             self.control.call(
                 "create_security_configuration", Name=SECURITY, SecurityConfiguration=json.dumps(METADATA)
             )
-        except FaninError as error:
-            if "already exists" not in str(error):
+        except Refusal as error:
+            if error.code != "InvalidRequestException":  # it exists; if not, EMR says so of the cluster
                 raise
 
     def kinds(self) -> list[str]:
@@ -153,9 +159,15 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
         if self._opts["release_label"] == f"emr-{SEVEN}":
             self._opts["release_label"] = self._newest()
         asked = dict(super()._cluster_kwargs(persistent))
+        of = asked["Instances"]
         if not (self._opts["instance_fleets"] or self._opts["instance_groups"]):
-            del asked["Instances"]["InstanceGroups"]
-            asked["Instances"]["InstanceFleets"] = self._fleets()
+            del of["InstanceGroups"]
+            of["InstanceFleets"] = self._fleets()
+        if "InstanceFleets" in of:  # to which these are lists
+            if subnet := of.pop("Ec2SubnetId", ""):
+                of["Ec2SubnetIds"] = [subnet]
+            if zone := of.pop("Placement", {}).get("AvailabilityZone"):
+                of["Placement"] = {"AvailabilityZones": [zone]}
         return asked
 
     def _newest(self) -> str:

@@ -7,7 +7,7 @@ import logging
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jobs.engines.bundle import bundle
+from jobs.engines.checks import Checks, Missing
 from jobs.engines.hadoop import conf
 from jobs.engines.hadoop.yarn import Cluster, Unreachable
 from jobs.errors import FaninError, UsageError
@@ -29,59 +30,20 @@ MEMORY = {  # MB of a job's containers, where nobody says
 }  # fmt: skip
 ONCE = ("--jobconf=mapreduce.map.maxattempts=1", "--jobconf=mapreduce.reduce.maxattempts=1")
 
-Ask = Callable[[Any], str]
-CHECKS: dict[str, tuple[Ask, str, tuple[str, ...]]] = {}
+check = Checks(Unreachable)
 
 
-class Missing(FaninError):
-    """Something is not as it must be.  fix: what helps, where what helps in general does not."""
-
-    def __init__(self, detail: str, fix: str = "") -> None:
-        super().__init__(detail)
-        self.fix = fix
-
-
-def check(what: str, fix: str, *needs: str) -> Callable[[Ask], Ask]:
-    """Makes a check of a function that tells what is there, or raises.  needs: checks that it is vain without."""
-
-    def declare(ask: Ask) -> Ask:
-        CHECKS[what] = ask, fix, needs
-        return ask
-
-    return declare
-
-
-def examine(options: Sequence[str]) -> bool:
-    """Prints a line for each check; whether all is there.  options: those of `fanin run -r hadoop`."""
+def examine(words: Sequence[str]) -> bool:
+    """Prints a line for each check; whether all is there.  words: options, those of `fanin run -r hadoop`."""
     logging.getLogger("mrjob").setLevel(logging.CRITICAL)  # what it warns of is told here
-    lacking: set[str] = set()
     with scratch() as place:
-        words = place / "words.txt"
-        words.write_text("fan in fan\n")
+        file = place / "words.txt"
+        file.write_text("fan in fan\n")
         try:
-            runner = WordCount(args=["-r", "hadoop", *ONCE, *options, str(words)]).make_runner()
+            runner = WordCount(args=["-r", "hadoop", *ONCE, *words, str(file)]).make_runner()
         except ValueError as error:
             raise UsageError(str(error)) from error
-        for what, (ask, fix, needs) in CHECKS.items():
-            unmet = [need for need in needs if need in lacking]
-            state, detail, fix = ("skipped", f"needs {unmet[0]}", "") if unmet else _answer(ask, fix, runner)
-            _tell(state, what, detail, fix)
-            lacking |= {what} if state != "ok" else set()
-    return not lacking
-
-
-def _answer(ask: Ask, fix: str, runner: Any) -> tuple[str, str, str]:
-    try:
-        return "ok", ask(runner), ""
-    except (FaninError, Unreachable) as error:
-        return "missing", str(error), getattr(error, "fix", "") or fix
-    except Exception as error:
-        return "missing", f"{type(error).__name__}: {error}", fix
-
-
-def _tell(state: str, what: str, detail: str, fix: str) -> None:
-    text = f"{state:<8} {what}: {detail}" + (f"\nfix: {fix}" if fix else "")
-    print(text.replace("\n", "\n  "), flush=True)
+        return check.run(runner)
 
 
 @check("hdfs-native", "pip install 'fanin[hdfs]'")
@@ -190,7 +152,7 @@ def _bundle(runner: Any) -> str:
     return f"{file}, for Python {node.python} on {node.arch}"
 
 
-@check("task on a node", "name the nodes' Python by --node-python, --node-arch or --python-bin", *CHECKS)
+@check("task on a node", "name the nodes' Python by --node-python, --node-arch or --python-bin", *check)
 def _task(runner: Any) -> str:
     start = time.monotonic()
     with runner:
