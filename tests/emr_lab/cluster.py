@@ -1,11 +1,12 @@
 """Clusters of EMR: moto's, which never change by themselves, taken through their states by a thread each.
 
-A cluster runs its steps one at a time, in order, on its master node; clusters run side by side.
+A cluster runs its steps in order on its master node, as many at a time as its request says; clusters run side by side.
 """
 
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from moto.core.utils import utcnow
@@ -111,9 +112,14 @@ class Cluster(models.Cluster):
             if fate and (state == "BOOTSTRAPPING" or fate.code != "BOOTSTRAP_FAILURE"):
                 self.terminate(fate)
         self.ready_datetime = utcnow()
+        at_a_time = self.request.get("StepConcurrencyLevel", 1)
+        with ThreadPoolExecutor(at_a_time) as pool:
+            list(pool.map(lambda _: self._work(node, keep), range(at_a_time)))
+        self._end()
+
+    def _work(self, node: Node, keep: Keep) -> None:
         while step := self._next(node):
             self._run(step, keep)
-        self._end()
 
     def _next(self, node: Node) -> Step | None:
         """Starts the next step, once there is one; None when the cluster ends."""
@@ -125,7 +131,9 @@ class Cluster(models.Cluster):
                     step.start_date_time, step.state = utcnow(), "RUNNING"
                     step.process = node.start(self.id, step.id, step.argv)
                     return step
-                if self.auto_terminate:
+                if any(step.state in ACTIVE for step in self.steps):  # another one runs
+                    self._changed.wait()
+                elif self.auto_terminate:
                     failed = any(step.state == "FAILED" for step in self.steps)
                     self.terminate(COMPLETED_WITH_ERRORS if failed else COMPLETED)
                 else:
@@ -158,6 +166,7 @@ class Cluster(models.Cluster):
                 }
                 step.end("FAILED")
             self._ready = f"Cluster ready after last step {step.state.lower()}."
+            self._changed.notify_all()
         if step.state == "FAILED" and step.action_on_failure == "CANCEL_AND_WAIT":
             self._drop("PENDING")
         elif step.state == "FAILED" and step.action_on_failure != "CONTINUE":

@@ -128,7 +128,6 @@ def test_security_configurations(user: User) -> None:
         ({"SecurityConfiguration": "none"}, "does not exist"),
         ({"AutoTerminationPolicy": {"IdleTimeout": 59}}, "IdleTimeout"),
         ({"Steps": [bash("x" * 10_240)]}, "10240"),
-        ({"StepConcurrencyLevel": 2}, "one step at a time"),
         ({"Steps": [bash("true", on_failure="STOP")]}, "enum value set"),
         ({"Steps": [bash("true")] * 257}, "Maximum number of active steps"),
     ],

@@ -191,3 +191,11 @@ def test_a_step_sees_a_master_node_and_nothing_of_the_tests(
     assert env["HADOOP_ROOT_LOGGER"] == "INFO,DRFA"
     assert user.steps(cluster)[0]["Id"] in folder
     assert "No module named 'duckdb'" in user.log(cluster, 1, "stderr")
+
+
+def test_steps_side_by_side(user: User, tmp_path: Path) -> None:
+    waits = f"touch {tmp_path}/{{0}}; while ! [ -e {tmp_path}/{{1}} ]; do sleep 0.02; done"
+    both = bash(waits.format("a", "b")), bash(waits.format("b", "a"))
+    cluster = user.start(*both, StepConcurrencyLevel=2)
+    assert user.wait(cluster)["State"] == "TERMINATED"
+    assert user.states(cluster) == ["COMPLETED", "COMPLETED"]
