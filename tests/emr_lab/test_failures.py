@@ -35,7 +35,7 @@ def test_a_cluster_that_does_not_start(laptop: Laptop, doom: object, told: str) 
 
 def test_no_such_cluster(laptop: Laptop) -> None:
     failed = laptop.run(*word_count(laptop, "--cluster", "j-NONE"))
-    assert failed.code == 1 and "j-NONE" in failed.err
+    assert (failed.code, failed.err) == (2, "fanin: j-NONE: no such cluster in us-east-1\n")
 
 
 def test_a_cluster_that_has_ended(laptop: Laptop) -> None:
@@ -73,7 +73,7 @@ def test_refused(laptop: Laptop, words: list[str], told: str) -> None:
 def test_a_bucket_of_another_region(laptop: Laptop) -> None:
     west = f"west-{laptop.user.bucket}"[:60]
     laptop.user.s3.create_bucket(Bucket=west, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    refused = laptop.run(*word_count(laptop), "--cloud-tmp-dir", f"s3://{west}/tmp/")
+    refused = laptop.fanin("run", *word_count(laptop), *laptop.options(), "--cloud-tmp-dir", f"s3://{west}/tmp/")
     assert refused.code == 2
     assert (
         f"s3://{west}/tmp/: lies in eu-west-1, and the cluster would run in us-east-1; give --region eu-west-1"

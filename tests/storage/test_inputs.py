@@ -1,11 +1,17 @@
 """What a path stands for."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
 from jobs.errors import UsageError
 from jobs.storage.inputs import resolve
+from jobs.storage.places import storage_of
+from jobs.storage.s3 import S3
+from tests.storage.places import Place, S3Place
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +83,16 @@ def test_standard_input_can_be_read_once() -> None:
     assert names("-") == ["-"]
     with pytest.raises(UsageError, match="only once"):
         names("-", "-")
+
+
+def test_ten_thousand_objects_take_twelve_requests(make_place: Callable[[str], Place]) -> None:
+    place = make_place("s3")
+    assert isinstance(place, S3Place)
+    for number in range(10_000):
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(place.bucket, f"many/{number}", b"")
+    requests: list[str] = []
+    storage = storage_of(f"s3://{place.bucket}")
+    assert isinstance(storage, S3)
+    storage.client.meta.events.register("before-send.s3", lambda request, **_: requests.append(request.url))
+    assert len(resolve([f"s3://{place.bucket}/many"]).files) == 10_000
+    assert len(requests) <= 12

@@ -34,9 +34,12 @@ from jobs.storage.hdfs import Hdfs
 from jobs.storage.inputs import Inputs, chunks, resolve
 from jobs.storage.output import Describe, Output
 from jobs.storage.owners import is_dead, new_tag
+from jobs.storage.places import absolute
 from jobs.storage.scratch import scratch
 from jobs.storage.site import site
 from jobs.tasks.script import CLASS
+
+NO_URI = re.compile(r"[\s,%#\"<>\\^`{|}]")
 
 
 class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
@@ -213,6 +216,13 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
 
     def _wd_mirror(self) -> None:
         """None: Hadoop's client ships local files itself."""
+
+    def _dest_in_wd_mirror(self, path: str, name: str) -> str:
+        if odd := NO_URI.search(path) or NO_URI.search(name or ""):
+            raise UsageError(
+                f"{path}: Hadoop takes no file for its tasks with {odd[0]!r} in its path or name; copy it"
+            )
+        return absolute(path)  # Hadoop's client runs in a folder of its own
 
     def _make_unique_job_key(self, label: str | None = None, owner: str | None = None) -> str:
         del owner
