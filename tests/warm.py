@@ -87,7 +87,8 @@ def _main() -> None:
     """What Python does with the command line: SCRIPT, or -m MODULE."""
     if sys.argv[0] == "-m":
         sys.path.insert(0, os.getcwd())
-        runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+        sys.modules.pop(module := sys.argv.pop(1), None)  # it would be said to be there already
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     else:
         sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
         runpy.run_path(sys.argv[0], run_name="__main__")
