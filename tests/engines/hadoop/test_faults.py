@@ -46,13 +46,11 @@ def test_a_mapper_killed_is_run_again(yarn: Yarn, going: "subprocess.Popen[bytes
     assert yarn.place.names(yarn.root) == ["in", "out"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_driver_stopped_takes_its_application_along(
-    yarn: Yarn, going: "subprocess.Popen[bytes]", number: signal.Signals
-) -> None:
-    going.send_signal(number)
+def test_a_driver_stopped_takes_its_application_along(yarn: Yarn, going: "subprocess.Popen[bytes]") -> None:
+    """By SIGTERM; below by SIGINT."""
+    going.terminate()
     _, told = going.communicate(timeout=60)
-    assert going.returncode == 128 + number
+    assert going.returncode == 143
     assert told == b"fanin: interrupted; nothing was published\n"
     assert yarn.states() == {"KILLED"}
     assert yarn.place.names(yarn.root) == ["in"]
