@@ -282,7 +282,7 @@ def test_ctrl_c(big: Path, tmp_path: Path, after: float, number: signal.Signals)
         time.sleep(0.01)
     time.sleep(after)
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     words = "interrupted; nothing was published"
     refused(command.Result(process.returncode, out, err.decode()), 128 + number, words)
     assert left(tmp_path) == []

@@ -68,9 +68,14 @@ def test_a_driver_killed_takes_its_application_along(yarn: Yarn, going: "subproc
     assert yarn.place.names(yarn.root) == ["in", "out", "small.txt"]
 
 
+def submitting(yarn: Yarn) -> bool:
+    """Whether Hadoop's client runs, on its way to submit our job."""
+    return subprocess.run(["pgrep", "-f", f"/java .*{yarn.mark}"], stdout=subprocess.DEVNULL).returncode == 0
+
+
 def test_a_driver_stopped_before_it_has_submitted(yarn: Yarn) -> None:
     process = yarn.start(*slow(yarn))
-    time.sleep(1.5)  # the client's JVM is starting
+    until("the client's JVM", lambda: submitting(yarn))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
