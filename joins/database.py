@@ -28,10 +28,7 @@ def open_join(
         connection.register(f"{name} blocks", BlockStream(texts[name]))
     plan = plan.with_columns(wanted(connection, plan))
     for name in NAMES:
-        where = plan.sides[name].where
-        sql = stages.side(plan.sides[name], identifier(f"{name} blocks"), stages.ALIAS[name])
-        checked(connection, sql, f"--{name}-where {where!r}", scans=1)
-        connection.execute(f"CREATE OR REPLACE VIEW {stages.ALIAS[name]} AS {sql}")
+        _view(connection, plan.sides[name], f"{name} blocks", stages.ALIAS[name], f"--{name}-where")
     rows = stages.joined_rows(plan)
     checked(connection, rows, _options(plan), scans=2)
     if plan.select and not parses(connection, f"SELECT 0, {plan.select}"):  # the key will stand before it
@@ -58,9 +55,15 @@ def open_join(
 def open_side(connection: duckdb.DuckDBPyConnection, side: Side, texts: Callable[[], Iterable[str]]) -> None:
     """Makes the view `l` of a side over `texts`; UsageError, before any is read, where its condition is wrong."""
     connection.register("l blocks", BlockStream(texts))
-    sql = stages.side(side, identifier("l blocks"), "l")
-    checked(connection, sql, f"--where {side.where!r}", scans=1)
-    connection.execute(f"CREATE VIEW l AS {sql}")
+    _view(connection, side, "l blocks", "l", "--where")
+
+
+def _view(connection: duckdb.DuckDBPyConnection, side: Side, blocks: str, alias: str, option: str) -> None:
+    """Makes the view `alias` of a side; what its option says is checked, and where it says nothing all is fanin's own."""
+    sql = stages.side(side, identifier(blocks), alias)
+    if side.where:
+        checked(connection, sql, f"{option} {side.where!r}", scans=1)
+    connection.execute(f"CREATE OR REPLACE VIEW {alias} AS {sql}")
 
 
 def wanted(connection: duckdb.DuckDBPyConnection, plan: JoinPlan) -> dict[Name, frozenset[str]]:

@@ -1,4 +1,4 @@
-"""The `fanin` command, run as a user runs it: a process of its own."""
+"""The `fanin` command, and its modules, run as a user runs them: in processes of their own."""
 
 import os
 import subprocess
@@ -35,10 +35,15 @@ class Result:
 
 def run(*arguments: str, input: bytes = b"", cwd: str | Path = ".", env: Mapping[str, str] | None = None) -> Result:
     """Runs `fanin` with `arguments`, in a process that need not import it where that changes nothing."""
+    return python(FANIN, *arguments, input=input, cwd=cwd, env=env)
+
+
+def python(*words: str, input: bytes = b"", cwd: str | Path = ".", env: Mapping[str, str] | None = None) -> Result:
+    """Runs Python with `words`, SCRIPT or -m MODULE first, likewise."""
     env = os.environ if env is None else env
     if not warm.can_run(env, input):
-        return start(*arguments, input=input, cwd=cwd, env=env)
-    code, out, err = warm.run([FANIN, *arguments], env, os.fspath(cwd), input)
+        return call(sys.executable, *words, input=input, cwd=cwd, env=env)
+    code, out, err = warm.run(list(words), env, os.fspath(cwd), input)
     return Result(code, out, err.decode(errors="replace"))
 
 

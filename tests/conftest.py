@@ -1,7 +1,9 @@
 """What holds for all tests."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
-# How long an example takes depends on what else this machine does; a test that hangs is found by its timeout.
-settings.register_profile("fanin", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("fanin")
+from tests import examples
+
+__all__ = ["examples"]
+
+settings.load_profile("all")  # unless --hypothesis-profile names another

@@ -16,7 +16,9 @@ def environment(folder: Path | None = None) -> dict[str, str]:
     call("start", env)
     shell = f'eval "$("{LAB}" env)"; env -0'
     out = subprocess.run(["bash", "-c", shell], check=True, capture_output=True, env=env).stdout.decode()
-    return env | dict(line.split("=", 1) for line in out.split("\0") if "=" in line)
+    found = env | dict(line.split("=", 1) for line in out.split("\0") if "=" in line)
+    # Tasks that the client runs itself find a node's Python, and not one that another program has to look for first.
+    return found | {"PATH": f"{sys.base_prefix}/bin:{found['PATH']}"}
 
 
 def call(command: str, env: dict[str, str]) -> str:

@@ -11,11 +11,12 @@ from fractions import Fraction
 import boost_histogram as bh
 import duckdb
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.errors import UsageError
 from jobs.measures.bins import Bins, parse
+from tests.examples import examples
 
 CONNECTION = duckdb.connect(config={"threads": 1})
 SIGNED = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "BIGINT": 64, "HUGEINT": 128}
@@ -125,7 +126,7 @@ def parsed(spec: str) -> Bins:
 
 
 @pytest.mark.slow
-@settings(max_examples=120, deadline=None)
+@examples(120)
 @given(
     st.one_of(equal_specs(), edge_specs(), log_specs()).map(parsed),
     st.sampled_from([*EXACT, "DOUBLE", "FLOAT"]),
@@ -191,7 +192,7 @@ def flow(axis: bh.axis.Axis, values: list[float]) -> list[int]:
     return [int(count) for count in histogram.view(flow=True)]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.integers(-(2**30), 2**30), min_size=2, max_size=30, unique=True).map(sorted), st.data())
 def test_explicit_edges_as_boost_histogram(edges: list[int], data: st.DataObject) -> None:
     scaled = [edge / 64 for edge in edges]  # these a double holds, and nine decimals
@@ -204,7 +205,7 @@ def test_explicit_edges_as_boost_histogram(edges: list[int], data: st.DataObject
     assert [mine.count(place) for place in range(len(edges) + 1)] == flow(axis, values)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(-1000, 1000), st.sampled_from([1, 2, 8, 64, 256]), st.integers(-3, 3), st.data())
 def test_equal_bins_as_boost_histogram(low: int, count: int, power: int, data: st.DataObject) -> None:
     width = 2.0**power  # so that boost's own arithmetic is exact
@@ -217,7 +218,7 @@ def test_equal_bins_as_boost_histogram(low: int, count: int, power: int, data: s
         assert [mine.count(place) for place in range(count + 2)] == flow(bh.axis.Regular(count, low, high), values)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(log_specs())
 @example("log:1:1000:3")
 @example("log:1:1000010000025:2")  # its middle, 1000005, is half way between two of six digits
@@ -300,7 +301,7 @@ def test_edges_types() -> None:
             assert CONNECTION.execute(f"SELECT typeof({sql})").fetchone() == (type,)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.one_of(equal_specs(), edge_specs(), log_specs()).map(parsed))
 def test_every_bin_says_its_edges(bins: Bins) -> None:
     k, edges = len(bins.edges) - 1, [Fraction(edge) for edge in bins.edges]
@@ -381,7 +382,7 @@ def test_refused(spec: str, why: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(-9999, 9999), st.integers(1, 99999), st.integers(0, 3), st.integers(1, 3000))
 def test_what_would_do_does(low: int, span: int, decimals: int, count: int) -> None:
     try:

@@ -63,6 +63,7 @@ def test_run_writes_an_output_directory_and_cat_prints_it(text: Path, tmp_path: 
     assert left(tmp_path) == ["out"]
 
 
+@pytest.mark.slow
 def test_every_command_is_a_process_that_imports_what_it_needs(text: Path, tmp_path: Path) -> None:
     given, out, again, joined, buckets = str(text), *(str(tmp_path / name) for name in ("a", "b", "c", "d"))
     command.start("run", "word_count", given, "-o", out, "--keep-partials").ok()
@@ -78,12 +79,12 @@ def test_every_command_is_a_process_that_imports_what_it_needs(text: Path, tmp_p
 
 
 def test_the_mrjob_way(text: Path, tmp_path: Path) -> None:
-    module = (sys.executable, "-m", "jobs.word_count", str(text))
-    assert command.call(*module, "--output-dir", str(tmp_path / "out")).ok().out == b""
+    module = ("-m", "jobs.word_count", str(text))
+    assert command.call(sys.executable, *module, "--output-dir", str(tmp_path / "out")).ok().out == b""
     assert (tmp_path / "out" / "part-00000").read_bytes() == COUNTED
-    assert command.call(*module).ok().out == COUNTED
+    assert command.python(*module).ok().out == COUNTED
     for engine in ("local", "inline"):
-        assert command.call(*module, "-r", engine).ok().out == COUNTED
+        assert command.python(*module, "-r", engine).ok().out == COUNTED
 
 
 def test_standard_input_and_output(text: Path) -> None:
@@ -281,7 +282,7 @@ def test_ctrl_c(big: Path, tmp_path: Path, after: float, number: signal.Signals)
         time.sleep(0.01)
     time.sleep(after)
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     words = "interrupted; nothing was published"
     refused(command.Result(process.returncode, out, err.decode()), 128 + number, words)
     assert left(tmp_path) == []

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import (
@@ -30,6 +30,7 @@ from jobs.errors import DeclarationError, UsageError
 from jobs.measures import Rows
 from jobs.plan import Plan
 from tests.conformance.oracle import encode, half_even, root, variance
+from tests.examples import examples
 
 CONNECTION = duckdb.connect()
 TYPES = {"k": "VARCHAR", "x": "VARCHAR", "i": "BIGINT", "f": "DOUBLE"}
@@ -168,7 +169,7 @@ def expected(rows: list[Row]) -> list[str]:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(st.lists(ROWS, min_size=1, max_size=4), st.data())
 def test_any_split_any_merge_tree_and_any_order(parts: list[list[Row]], data: st.DataObject) -> None:
     rows = [one for part in parts for one in part]

@@ -14,7 +14,7 @@ from typing import Any
 import boost_histogram as bh
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import WeightedHistogram, stages
@@ -25,6 +25,7 @@ from jobs.plan import Plan
 from jobs.report import nested
 from tests import command
 from tests.conformance.oracle import encode, half_even, root
+from tests.examples import examples
 
 CONNECTION = duckdb.connect(config={"threads": 1})
 TYPES = {
@@ -187,7 +188,7 @@ rows_of = st.lists(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(MEASURES, st.lists(rows_of, min_size=1, max_size=3), st.data())
 def test_any_split_any_merge_tree_and_any_order(
     measure: WeightedHistogram, parts: list[list[Row]], data: st.DataObject
@@ -288,7 +289,7 @@ def test_weights_too_large_for_their_error_are_refused_and_merged_ones_have_none
     ]  # fmt: skip
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(
     st.lists(st.integers(-400, 400), min_size=2, max_size=9, unique=True).map(sorted),
     st.lists(st.tuples(st.integers(-450, 450), st.integers(-4000, 4000)), min_size=1, max_size=30),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.audit import history, verify
@@ -22,6 +22,7 @@ from jobs.errors import FaninError, UsageError
 from jobs.storage.inputs import resolve
 from jobs.storage.scratch import scratch
 from tests import command
+from tests.examples import examples
 from tests.storage.conftest import s3_endpoint  # noqa: F401  (a fixture)
 from tests.storage.places import S3Place
 
@@ -143,7 +144,7 @@ def test_any_tree_of_merges_is_one_run_over_everything(case: str) -> None:
 JOB = st.sampled_from(["word_count", "Everything", "Sessions", "Longest", "Alone"])
 
 
-@settings(deadline=None, max_examples=5)
+@examples(5)
 @given(JOB, st.lists(st.sampled_from(ROWS), max_size=12), st.data())
 def test_any_split_and_any_tree(job: str, lines: list[str], data: st.DataObject) -> None:
     """Parts may be empty, and hold the same lines."""

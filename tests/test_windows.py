@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs import (
@@ -34,6 +34,7 @@ from jobs.measures import Measure, Rows
 from jobs.plan import Plan
 from tests import command
 from tests.conformance.oracle import encode, half_even
+from tests.examples import examples
 from tests.text.test_times import absolute, moments
 
 CONNECTION = duckdb.connect(config={"threads": 1})
@@ -243,7 +244,7 @@ PLANS = st.builds(
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(PLANS, st.lists(rows_of(), min_size=1, max_size=4), st.data())
 def test_any_split_any_merge_tree_and_any_order(plan: Plan, parts: list[list[Row]], data: st.DataObject) -> None:
     right = expected(plan, [row for part in parts for row in part])
@@ -260,7 +261,7 @@ def test_any_split_any_merge_tree_and_any_order(plan: Plan, parts: list[list[Row
     assert without_error(plan, answer(plan, merged(plan, last, empty, "ended"))) == right
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(PLANS, rows_of(most=20))
 def test_one_process(plan: Plan, rows: list[Row]) -> None:
     assert without_error(plan, answer(plan, partial_of(plan, rows, "whole"))) == expected(plan, rows)
@@ -325,7 +326,7 @@ def test_a_bad_row_needs_no_time() -> None:
             assert answer(plan, stages.good(plan, partial_of(plan, rows[:2], "none"))) == []
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(st.sampled_from(WINDOWS), rows_of(most=12), st.integers(1, 4), st.booleans())
 def test_the_top_of_all_windows(window: Window, rows: list[Row], k: int, ascending: bool) -> None:
     """Ties by the key's bytes, then by the start's; a cluster's driver takes the top of its reducers' records."""
@@ -413,7 +414,7 @@ HOUR = DAY // 24
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(
     zoned(),
     st.sampled_from(

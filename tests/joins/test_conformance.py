@@ -11,6 +11,7 @@ from tests.joins.oracle import HOWS, Files
 # What all types are tried with even in a hurry; of the other cases the full join, and one type each in turn.
 ALL_TYPES = {"plain", "everything", "null keys", "duplicate keys"}
 AT_ONCE = {name: {"full", HOWS[at % len(HOWS)]} for at, name in enumerate(CASES)}
+PARTS = dict.fromkeys(ENGINES, 3) | {"local": 7}  # each part of buckets is a merge of its own
 
 
 def is_slow(name: str, how: str, parts: int) -> bool:
@@ -29,7 +30,7 @@ MATRIX = [
     for engine in ENGINES
     for name, case in CASES.items()
     for how in case.hows
-    for parts in ((1, 7) if name == "everything" else (7,) if engine == "local" else (2,))
+    for parts in ([1] if name == "everything" else []) + [PARTS[engine]]
 ]
 
 

@@ -4,13 +4,14 @@ from itertools import groupby
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import Count, CountDistinct, Sum
 from jobs.errors import FaninError
 from jobs.plan import Plan
 from joins.plan import HOWS, NAMES, How, Name
+from tests.examples import examples
 from tests.joins_merge.merging import Row, Sides, changed, merge, merge_two, plan
 
 VALUE = st.sampled_from([None, "", "a", "a\x01", "\\N", "a\tb", "é\n"])
@@ -30,7 +31,7 @@ def sides(draw: st.DrawFn) -> Sides:
 
 FIRST = st.sampled_from(["left", "right"])
 SIZE = st.sampled_from([1, 12, 30, 60, 1000])
-quick = settings(deadline=None, max_examples=8)
+quick = examples(8)
 # In a hurry the full join alone is tried in order, with conditions and aggregated: it does what the others do.
 FULL_FIRST = [pytest.param(how, marks=[pytest.mark.slow] * (how != "full")) for how in HOWS]
 

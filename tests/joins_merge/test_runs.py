@@ -4,11 +4,12 @@ import io
 from itertools import groupby
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.errors import FaninError
 from joins.runs import Run, runs, runs_of_two
+from tests.examples import examples
 
 KEY = st.text("ab\x01", max_size=3).map(str.encode)
 
@@ -35,7 +36,7 @@ def key_of(line: bytes, keys: int) -> bytes:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=500)
+@examples(500)
 @given(sorted_lines(), st.integers(1, 100), st.booleans())
 @example((1, [b"a\t0\t" + b"x" * 50]), 8, True)
 @example((1, [b"a\t0", b"a\t1", b"a\x01\t0", b"b\t1"]), 4, False)
@@ -57,7 +58,7 @@ def test_lines_come_in_whole_keys_or_in_pieces_of_one(sample: tuple[int, list[by
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(sorted_lines(), st.integers(1, 100))
 def test_a_run_is_not_much_larger_than_its_size_and_its_lines(sample: tuple[int, list[bytes]], size: int) -> None:
     keys, lines = sample
@@ -88,7 +89,7 @@ def test_no_line_makes_no_run() -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=500)
+@examples(500)
 @given(sorted_lines(), st.integers(1, 100), st.integers(1, 5), st.data())
 def test_two_sides_are_cut_at_the_same_keys(
     sample: tuple[int, list[bytes]], size: int, chunk: int, data: st.DataObject

@@ -1,7 +1,6 @@
 """Map and merge as a node runs them: processes, with a sort between them in place of Hadoop's shuffle."""
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from joins.salting import Hot
 from joins.tasks import Task
 from tests import command
 
-TASKS = [sys.executable, "-m", "joins.tasks"]
+TASKS = ["-m", "joins.tasks"]
 EVENTS = b"user\turl\n" + b"".join(b"u%d\t/p%d\n" % (n * 7 % 13, n) for n in range(60)) + b"\\N\t/none\nu9\t\\N\n"
 USERS = b"id\tage\n" + b"".join(b"u%d\t%d\n" % (n, 20 + n) for n in range(4, 16)) + b"u4\t\\\\\n\\N\t1\n"
 
@@ -37,7 +36,7 @@ def joined(folder: Path, job: JoinJob, first: Name, hot: Sequence[Hot] | None = 
 
 
 def task(kind: str, folder: Path, lines: bytes, environment: Mapping[str, str] = os.environ) -> command.Result:
-    return command.call(*TASKS, kind, str(folder / "task.json"), input=lines, env=environment)
+    return command.python(*TASKS, kind, str(folder / "task.json"), input=lines, env=environment)
 
 
 def files(folder: Path, **contents: bytes) -> list[str]:

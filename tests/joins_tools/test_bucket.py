@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.storage.inputs import resolve
 from joins.bucket import Bucket
 from tests import command
+from tests.examples import examples
 from tests.joins_tools.rows import ODD, Row, line, rows, write
 
 
@@ -33,7 +34,7 @@ def expected(found: list[Row], keys: int, buckets: int) -> list[bytes]:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=15)
+@examples(15)
 @given(found=rows(3), buckets=st.integers(1, 5), keys=st.integers(1, 3))
 def test_the_bytes_are_those_of_plain_python(
     tmp_path_factory: pytest.TempPathFactory, found: list[Row], buckets: int, keys: int

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from collections import Counter
 from io import BytesIO
 from math import ceil
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from joins.hot_keys import HotKeys, key_counts
 from joins.key_counts import Key, KeyCounts
 from tests import command
+from tests.examples import examples
 from tests.joins_tools.rows import Row, line, rows, write
 
 EVENTS: list[Row] = [
@@ -50,7 +50,7 @@ def refused(*arguments: str, code: int = 2) -> str:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=15)
+@examples(15)
 @given(found=rows(3), top=st.integers(1, 5), reducers=st.integers(1, 6))
 def test_counts_are_those_of_plain_python(
     tmp_path_factory: pytest.TempPathFactory, found: list[Row], top: int, reducers: int
@@ -140,13 +140,13 @@ def test_tasks_of_a_cluster_count_the_same(events: str, tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text(job.plan().to_json())
     header, *lines = Path(events).read_bytes().splitlines(keepends=True)
     splits = {"0": [header, *lines[:3]], "70": lines[3:]}  # by the byte they begin at
-    task = (sys.executable, "-m", "jobs.tasks")
+    task = ("-m", "jobs.tasks")
     shuffled: list[bytes] = []
     for start, split in splits.items():
         env = os.environ | {"mapreduce_map_input_file": events, "mapreduce_map_input_start": start}
-        mapped = command.call(*task, "map", "plan.json", input=b"".join(split), env=env, cwd=tmp_path).ok().out
+        mapped = command.python(*task, "map", "plan.json", input=b"".join(split), env=env, cwd=tmp_path).ok().out
         shuffled += mapped.splitlines(keepends=True)
-    reduced = command.call(*task, "reduce", "plan.json", input=b"".join(sorted(shuffled)), cwd=tmp_path).ok().out
+    reduced = command.python(*task, "reduce", "plan.json", input=b"".join(sorted(shuffled)), cwd=tmp_path).ok().out
     assert key_counts(["user_id"], reduced) == KeyCounts(("user_id",), 6, 1, (Key(("u1",), 3),))
 
 

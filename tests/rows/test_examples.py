@@ -4,7 +4,6 @@ import inspect
 import json
 import math
 import re
-import sys
 from collections import Counter, defaultdict
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -97,7 +96,7 @@ def test_text_classifier() -> None:
     """As mrjob's inline runner; sums of floats, but for the order they are added in."""
     documents = sorted(str(path) for path in (EXAMPLES / "docs-to-classify").iterdir())
     file = str(EXAMPLES / "mr_text_classifier.py")
-    theirs = command.call(sys.executable, file, "-r", "inline", "--no-conf", "--no-test-set", *documents).ok().out
+    theirs = command.python(file, "-r", "inline", "--no-conf", "--no-test-set", *documents).ok().out
     ours = run(file, "--no-test-set", inputs=documents).output
     assert rounded(ours) == rounded(theirs)
 

@@ -190,8 +190,8 @@ def test_what_a_task_leaves_in_the_background_is_killed(here: Path) -> None:
 
 
 def test_a_task_that_speaks_does_not_hang() -> None:
-    slow = script("slow.sh", "for i in 1 2 3 4 5 6; do sleep 0.15; echo reporter:status:$i >&2; done; cat\n")
-    assert run(*ONCE, "-D", "mapreduce.task.timeout=500", "-mapper", f"bash {slow}").startswith(b"a\t1\n")
+    slow = script("slow.sh", "for i in $(seq 12); do sleep 0.15; echo reporter:status:$i >&2; done; cat\n")
+    assert run(*ONCE, "-D", "mapreduce.task.timeout=1500", "-mapper", f"bash {slow}").startswith(b"a\t1\n")
 
 
 JOB = """

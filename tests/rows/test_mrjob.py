@@ -69,7 +69,7 @@ def run(file: str, *arguments: str, inputs: Sequence[str] = ("in.txt",)) -> Ran:
 
 def inline(file: str, *arguments: str) -> Ran:
     """The same, run by mrjob."""
-    done = command.call(sys.executable, file, "-r", "inline", "--no-conf", "in.txt", *arguments).ok()
+    done = command.python(file, "-r", "inline", "--no-conf", "in.txt", *arguments).ok()
     return Ran(done.out, [])
 
 
@@ -368,7 +368,7 @@ with job.make_runner() as runner:
     print(sorted(job.parse_output(runner.cat_output())), runner.counters())
 """)
     pairs = sorted((json.loads(first(line)), int(line.split(b"\t")[1])) for line in split(COUNTED))
-    assert command.call(sys.executable, "program.py").ok().out.decode() == f"{pairs} [{{}}]\n"
+    assert command.python("program.py").ok().out.decode() == f"{pairs} [{{}}]\n"
 
 
 @pytest.mark.slow
@@ -378,7 +378,7 @@ def test_a_script_of_ones_own(engine: str) -> None:
     Path(file).write_text(
         Path(file).read_text().replace("import os, sys", "import os, sys\nfrom jobs import MRJob as Ours")
     )
-    done = command.call(sys.executable, file, "-r", engine, "in.txt")
+    done = command.python(file, "-r", engine, "in.txt")
     if engine == "spark":
         assert (done.code, done.err) == (
             2,

@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import lzma
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +34,7 @@ class Both(NamedTuple):
 def both(file: str, *arguments: str, engine: str = "inline") -> Both:
     """The same command line, by mrjob and by us."""
     return Both(
-        command.call(sys.executable, file, "-r", engine, "--no-conf", *arguments),
+        command.python(file, "-r", engine, "--no-conf", *arguments),
         command.run("run", file, *arguments, "--quiet"),
     )
 
@@ -81,7 +80,7 @@ def test_reducers_partitioner_and_comparator_are_ignored() -> None:
     Path("in.txt").write_bytes(b"".join(b"%d\n" % n for n in range(40)))
     options = ("in.txt", "-D", "mapreduce.job.reduces=3", "--output-dir")
     file = job(LINES)
-    command.call(sys.executable, file, "-r", "inline", "--no-conf", *options, "theirs").ok()
+    command.python(file, "-r", "inline", "--no-conf", *options, "theirs").ok()
     command.run("run", file, *options, "ours").ok()
     expected = [sorted(b"%d\t1" % n for n in range(40) if text_hash(b"%d" % n) % 3 == part) for part in range(3)]
     assert [split(path.read_bytes()) for path in sorted(Path("ours").glob("part-*"))] == expected
@@ -102,7 +101,7 @@ def test_a_missing_last_newline_joins_the_records_of_two_mappers() -> None:
     Path("1.txt").write_bytes(b"a\nb")
     Path("2.txt").write_bytes(b"c\n")
     file = job("class Job(MRJob):\n    def mapper_cmd(self):\n        return 'cat'\n")
-    command.call(sys.executable, file, "-r", "local", "--no-conf", "1.txt", "2.txt", "--output-dir", "theirs").ok()
+    command.python(file, "-r", "local", "--no-conf", "1.txt", "2.txt", "--output-dir", "theirs").ok()
     command.run("run", file, "1.txt", "2.txt", "--output-dir", "ours").ok()
     whole = {
         name: b"".join(path.read_bytes() for path in sorted(Path(name).glob("part-*"))) for name in ("theirs", "ours")

@@ -12,7 +12,7 @@ from jobs.tasks.container import LEAST, budget
 from jobs.word_count import WordCount
 from tests import command
 
-TASK = [sys.executable, "-m", "jobs.tasks"]
+TASK = ["-m", "jobs.tasks"]
 
 
 @pytest.fixture
@@ -23,15 +23,15 @@ def plan(tmp_path: Path) -> str:
 
 
 def test_a_map_task_emits_one_partial_a_group_and_a_reduce_task_merges(plan: str) -> None:
-    first = command.call(*TASK, "map", plan, input=b"b a\na\n").ok().out
-    second = command.call(*TASK, "map", plan, input=b"a\\t\n").ok().out
+    first = command.python(*TASK, "map", plan, input=b"b a\na\n").ok().out
+    second = command.python(*TASK, "map", plan, input=b"a\\t\n").ok().out
     assert sorted(first.splitlines() + second.splitlines()) == [b"a\t2", b"a\\\\t\t1", b"b\t1"]
     shuffled = b"".join(sorted((first + second + first).splitlines(keepends=True)))
-    assert command.call(*TASK, "reduce", plan, input=shuffled).ok().out == b"a\t4\na\\\\t\t1\nb\t2\n"
+    assert command.python(*TASK, "reduce", plan, input=shuffled).ok().out == b"a\t4\na\\\\t\t1\nb\t2\n"
 
 
 def test_no_line_makes_no_record(plan: str) -> None:
-    assert command.call(*TASK, "map", plan).ok().out == command.call(*TASK, "reduce", plan).ok().out == b""
+    assert command.python(*TASK, "map", plan).ok().out == command.python(*TASK, "reduce", plan).ok().out == b""
 
 
 def test_a_task_imports_no_mrjob(plan: str) -> None:
@@ -51,7 +51,7 @@ def test_a_task_imports_no_mrjob(plan: str) -> None:
 def test_invalid_text_is_counted_for_hadoop(tmp_path: Path) -> None:
     file = tmp_path / "plan.json"
     file.write_text(WordCount(args=[]).plan().to_json())
-    done = command.call(*TASK, "map", str(file), input=b"\xff \xfe\n").ok()
+    done = command.python(*TASK, "map", str(file), input=b"\xff \xfe\n").ok()
     assert "reporter:counter:fanin,invalid_utf8,2\n" in done.err
 
 
@@ -65,7 +65,9 @@ def test_a_task_reads_all_of_its_input_even_if_nothing_is_asked_of_it(tmp_path: 
     """Hadoop fails one that does not, for its broken pipe."""
     file = tmp_path / "plan.json"
     file.write_text(Nothing(args=[]).plan().to_json())
-    with subprocess.Popen([*TASK, "map", str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as task:
+    with subprocess.Popen(
+        [sys.executable, *TASK, "map", str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as task:
         assert task.stdin
         assert task.stdout
         task.stdin.write(b"line\n" * 1_000_000)
@@ -76,7 +78,7 @@ def test_a_task_reads_all_of_its_input_even_if_nothing_is_asked_of_it(tmp_path: 
 
 def test_an_error_names_the_file_that_hadoop_says_is_read(plan: str) -> None:
     environment = os.environ | {"mapreduce_map_input_file": "hdfs://nn/in/latin.txt"}
-    done = command.call(*TASK, "map", plan, input=b"ok\n\xff\n", env=environment)
+    done = command.python(*TASK, "map", plan, input=b"ok\n\xff\n", env=environment)
     assert done.code == 1
     assert "hdfs://nn/in/latin.txt: invalid UTF-8 at byte 3" in done.err
 
@@ -118,7 +120,7 @@ def test_five_million_groups_spill_and_live_in_a_container_of_768_mb(plan: str, 
     work = tmp_path / "work"
     work.mkdir()
     environment = os.environ | {"mapreduce_map_memory_mb": "768", "mapreduce_map_java_opts": "-Xmx300m"}
-    measured = [sys.executable, "-c", command.PEAK, *TASK, "map", plan]
+    measured = [sys.executable, "-c", command.PEAK, sys.executable, *TASK, "map", plan]
     with text.open("rb") as lines:
         done = subprocess.run(measured, stdin=lines, capture_output=True, check=True, cwd=work, env=environment)
     records, _, peak = done.stdout.rstrip(b"\n").rpartition(b"\n")

@@ -14,7 +14,7 @@ from typing import IO
 
 import duckdb
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs import stages
@@ -26,6 +26,7 @@ from jobs.text.formats import Csv, Format, Head, JsonLines, Log, OnError, Tsv, f
 from jobs.text.formats.separated import Separated
 from jobs.text.sources import Reading
 from tests.conformance.oracle import encode
+from tests.examples import examples
 
 CONNECTION = duckdb.connect(
     config={"autoload_known_extensions": False, "autoinstall_known_extensions": False, "threads": 1}
@@ -106,7 +107,7 @@ def read_back(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     tables(CELLS),
     DELIMITERS,
@@ -131,7 +132,7 @@ def test_csv_is_what_python_has_written(
     check_numbered(pieces(format, stream.getvalue(), block), 1 + header)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     tables(st.tuples(CELLS, st.booleans())),
     st.sampled_from(",;|\t"),
@@ -242,7 +243,7 @@ def test_what_cannot_be_a_delimiter(delimiter: str) -> None:
 # TSV
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(tables(st.none() | st.text(CHARACTERS | st.sampled_from("\\tnrN"), max_size=6)), st.booleans(), BLOCKS)
 def test_tsv_is_what_records_are_written_as(table: list[list[str | None]], header: bool, block: int) -> None:
     width = len(table[0])
@@ -356,7 +357,7 @@ VALUES = ATOMS | st.lists(ATOMS, max_size=2) | st.dictionaries(st.text(max_size=
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(st.dictionaries(NAMES, VALUES, max_size=4), min_size=1, max_size=6),
     st.booleans(),
@@ -441,7 +442,7 @@ PLACES = {
 }
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(
     st.lists(NUMBERS, min_size=1, max_size=8),
     st.sampled_from(["integer", "decimal(2)", " Decimal( 9 )", "decimal(27)"]),
@@ -486,7 +487,7 @@ def test_what_is_no_number_in_json_is_one_as_a_string_only(number: str) -> None:
     assert misfit is None
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_floats_of_json_are_those_of_python(numbers: list[float]) -> None:
     found = query(JsonLines({"x": "float"}), [json.dumps({"x": number}) for number in numbers])
@@ -578,7 +579,7 @@ def test_nan_is_a_float() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     st.lists(
         st.from_regex(r"\A[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,3})?\Z", fullmatch=True),
@@ -589,7 +590,7 @@ def test_a_float_is_the_nearest_to_its_text(written: list[str]) -> None:
     assert values("float", written) == [float(text) for text in written]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.from_regex(r"[+-]?[0-9]{1,30}(\.[0-9]{1,6})?", fullmatch=True), min_size=1), st.integers(0, 5))
 def test_an_exact_number_is_its_text_or_none(written: list[str], scale: int) -> None:
     type = f"decimal({scale})" if scale else "integer"

@@ -15,6 +15,7 @@ from jobs.errors import UsageError
 from jobs.measures import Count
 from jobs.plan import Plan
 from jobs.text.log_format import COMMON, NAMED, fields, pattern
+from tests.examples import examples
 
 CONNECTION = duckdb.connect()
 LOG = Path(__file__).parent.parent / "data" / "apache_access.log"
@@ -74,7 +75,7 @@ def test_the_top_pages_of_a_real_log() -> None:
 
 
 @given(st.text('a "\\[', max_size=8))
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_a_user_ends_where_the_plain_regular_expression_ends_it(user: str) -> None:
     line = f"{user} [17/May/2015:10:05:03 +0000]"
     plain = re.fullmatch(r'((?:[^"\\\[]|\\.)+|"") \[([^\] ]+ [+-][0-9]{4})\]', line)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import UsageError
@@ -17,6 +17,7 @@ from jobs.sql import literal
 from jobs.text import times
 from jobs.text.arrow import BlockStream
 from jobs.text.times import DAY, LONGEST, check_zone, duration, iso, time, window_start
+from tests.examples import examples
 
 CONNECTION = duckdb.connect(config={"autoload_known_extensions": False, "autoinstall_known_extensions": False})
 CONNECTION.execute("SET TimeZone = 'UTC'")
@@ -158,7 +159,7 @@ def test_an_offset_tells_the_time_whatever_the_zone(
     assert ask(time("x", zone), texts) == whens
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(st.one_of(st.integers(FIRST, LAST), st.integers(-(10**18), 10**18), st.integers(-(2**70), 2**70))))
 def test_epochs_are_exact(numbers: list[int]) -> None:
     numbers += [FIRST - 1, FIRST, LAST, LAST + 1, -1, 0, 2**63 - 1, -(2**63)]
@@ -270,7 +271,7 @@ def test_iso_text(zone: str, when: datetime, text: str) -> None:
     assert ask(iso("x", zone), [when], "TIMESTAMP") == [text]
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(zoned())
 def test_iso_text_is_that_of_python_and_is_read_again(case: tuple[str, list[datetime]]) -> None:
     zone, whens = case

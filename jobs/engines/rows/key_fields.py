@@ -147,7 +147,7 @@ class _Piece:
         """
         first = f"substring({self._key}, {self._start} + 1, 1)"
         parsed = rf"regexp_extract({self._substring()}, '^-?0*([0-9]*)(\.?)(?s:(.*))$', ['digits', 'point', 'rest'])"
-        fraction = "if(m.point = '', '', rtrim(regexp_replace(m.rest, '[^0-9]', '!', 'g'), '0!'))"
+        fraction = "if(m.point = '', '', rtrim(regexp_replace(m.rest, '[^0-9]', '!', 'g'), '0'))"
         initial = f"if({first} = '.', '0', {first})"
         ended = (
             f"CASE WHEN fraction <> '' THEN '0' WHEN m.point <> '' OR m.rest = '' THEN {initial} ELSE m.rest[1] END"

@@ -111,16 +111,23 @@ def yarn(lab_environment: dict[str, str]) -> Yarn:
     return Yarn(lab_environment)
 
 
-@pytest.fixture
-def own_yarn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yarn]:
-    """A lab whose daemons may be killed."""
+@pytest.fixture(scope="module")
+def own_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of another lab."""
     folder = tmp_path_factory.mktemp("lab")
     folder.rmdir()
     env = lab.environment(folder)
     try:
-        yield Yarn(env)
+        yield env
     finally:
         lab.call("stop", env)
+
+
+@pytest.fixture
+def own_yarn(own_lab: dict[str, str]) -> Yarn:
+    """A lab whose daemons may be killed; those that a test has killed are started again."""
+    lab.call("start", own_lab)
+    return Yarn(own_lab)
 
 
 def kill(process: int) -> None:
