@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import platform
+import re
 import subprocess
 import sys
 import tarfile
@@ -28,6 +29,8 @@ DRIVER_WHEELS = (
     "hdfs-native", "crc32c", "backports.zstd",
 )  # fmt: skip
 """What a program that runs jobs imports beside them, where a node does so."""
+UNUSED = re.compile(r"botocore/data/(?!(s3|sts|sso|sso-oidc|signin)/)[^/]+/")
+"""Models of AWS's services, of which two thirds of boto3's bytes are; a node asks S3 alone."""
 PLATFORMS = ("manylinux2014", *(f"manylinux_2_{glibc}" for glibc in range(17, 35)))  # 2.34 is EMR 7's
 ARCHITECTURES = ("x86_64", "aarch64")
 
@@ -99,7 +102,7 @@ def _download(needs: list[str], node: Node, wheels: Path | None, folder: Path) -
 def _unzipped(wheel: Path) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
-            if not name.endswith("/"):
+            if not name.endswith("/") and not UNUSED.match(name):
                 yield name, archive.read(name)
 
 
