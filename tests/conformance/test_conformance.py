@@ -19,7 +19,7 @@ def parts_of(engine: str, name: str) -> tuple[int, ...]:
     """How many parts to write: on Hadoop each is a process, on YARN two, and where the records go is the same code."""
     if engine == "local" or name == "words":
         return 1, 7
-    return (1, 3) if engine == "streaming" and name in IN_ONE_PART_TOO else (3,) if engine == "streaming" else (2,)
+    return (1, 3) if engine == "streaming" and name == "top pages" else (3,) if engine == "streaming" else (2,)
 
 
 def is_slow(name: str, parts: int) -> bool:

@@ -8,14 +8,19 @@ from tests.joins.cases import CASES
 from tests.joins.engines import ENGINES
 from tests.joins.oracle import HOWS, Files
 
-# What all types are tried with even in a hurry; of the other cases the full join, and one type each in turn.
+# Of buckets, and of all in a hurry: these cases with all types, of the others the full join, and one type each in turn.
 ALL_TYPES = {"plain", "everything", "null keys", "duplicate keys"}
-AT_ONCE = {name: {"full", HOWS[at % len(HOWS)]} for at, name in enumerate(CASES)}
+IN_TURN = {name: {"full", HOWS[at % len(HOWS)]} for at, name in enumerate(CASES)}
 PARTS = dict.fromkeys(ENGINES, 3) | {"local": 7}  # each part of buckets is a merge of its own
 
 
-def is_slow(name: str, how: str, parts: int) -> bool:
-    return parts == 1 or not (name in ALL_TYPES or how in AT_ONCE[name])
+def differs(name: str, how: str) -> bool:
+    """Whether this type does with this case what others do not show."""
+    return name in ALL_TYPES or how in IN_TURN[name]
+
+
+def is_slow(engine: str, name: str, how: str, parts: int) -> bool:
+    return parts == 1 or not differs(name, how) or (engine != "local" and name != "everything")
 
 
 MATRIX = [
@@ -25,11 +30,12 @@ MATRIX = [
         how,
         parts,
         id=f"{engine}-{name}-{how}-{parts}",
-        marks=[pytest.mark.slow] * (is_slow(name, how, parts) or (engine != "local" and name != "everything")),
+        marks=[pytest.mark.slow] * is_slow(engine, name, how, parts),
     )
     for engine in ENGINES
     for name, case in CASES.items()
     for how in case.hows
+    if engine == "local" or differs(name, how)
     for parts in ([1] if name == "everything" else []) + [PARTS[engine]]
 ]
 
