@@ -167,6 +167,7 @@ def hear_mrjob(verbose: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("fanin: mrjob: %(message)s"))
     handler.addFilter(lambda record: verbose or not record.getMessage().startswith("No configs specified"))
+    handler.addFilter(lambda record: not record.getMessage().startswith("  with environment:"))  # it holds secrets
     log = logging.getLogger("mrjob")
     log.handlers, log.propagate = [handler], False
     log.setLevel(logging.DEBUG if verbose else logging.WARNING)

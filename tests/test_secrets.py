@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.secrets import concealed
-from tests import command
+from tests import command, lab
 
 WORD = "hunter2-and more"
 JOB = """
@@ -65,3 +65,14 @@ options = {{cmdenv = {{KEY = "{WORD}"}}}}
         "hidden values changed"
         in command.run("flow", "run", "flow.toml", "--dry-run", cwd=tmp_path).ok().out.decode()
     )
+
+
+@pytest.mark.hadoop
+@pytest.mark.slow
+def test_nor_where_a_run_tells_all_it_does(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(JOB.replace("assert", "assert True or"))
+    (tmp_path / "in.txt").write_text("a\n")
+    said = ["job.py", "in.txt", "-r", "hadoop", "-v", "-D", "mapreduce.framework.name=local"]
+    done = command.run("run", *said, cwd=tmp_path, env={**lab.environment(), "AWS_SECRET_ACCESS_KEY": WORD}).ok()
+    assert "Running step 1 of 1" in done.err
+    assert WORD not in done.err

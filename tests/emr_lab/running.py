@@ -89,7 +89,7 @@ class Laptop:
         return [one.body for one in self.plane.asked(operation) if self.user.bucket in str(one.body)]
 
 
-def until(what: str, look: Any, seconds: float = 60) -> Any:
+def until(what: str, look: Any, seconds: float = 150) -> Any:
     """What `look` gives, as soon as that is true."""
     end = time.monotonic() + seconds
     while not (found := look()):

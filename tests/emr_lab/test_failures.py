@@ -123,17 +123,17 @@ def test_ctrl_c(laptop: Laptop, running: str, own: bool) -> None:
     def begun() -> bool:
         return "_attempt-" in str(laptop.names(f"{laptop.root}/out"))
 
-    until("the step's attempt at the output", begun, 120)
+    until("the step's attempt at the output", begun)
     cluster = laptop.clusters()[-1]["Id"] if own else running
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=200)
     assert process.returncode == 130, told.decode()
     assert told.decode().endswith("fanin: interrupted; nothing was published\n")
     if own:
-        laptop.user.wait(cluster)
+        laptop.user.wait(cluster, seconds=100)
     else:
         assert laptop.user.steps(cluster)[-1]["Status"]["State"] == "CANCELLED"
-    until("nothing is left of the output", lambda: laptop.names(f"{laptop.root}/out") == [], 30)
+    until("nothing is left of the output", lambda: laptop.names(f"{laptop.root}/out") == [])
 
 
 def test_a_laptop_that_dies_leaves_a_whole_output_and_no_cluster(laptop: Laptop) -> None:
@@ -142,7 +142,7 @@ def test_a_laptop_that_dies_leaves_a_whole_output_and_no_cluster(laptop: Laptop)
     until("its step", lambda: laptop.clusters() and laptop.user.states(laptop.clusters()[0]["Id"]) == ["RUNNING"])
     process.kill()
     process.communicate()
-    assert laptop.user.wait(laptop.clusters()[0]["Id"], seconds=120)["State"] == "TERMINATED"
+    assert laptop.user.wait(laptop.clusters()[0]["Id"], seconds=200)["State"] == "TERMINATED"
     assert laptop.parts(f"{laptop.root}/out") == [b"a\t1\nb\t1\n"]
 
 
@@ -151,7 +151,7 @@ def test_a_master_that_is_lost(laptop: Laptop) -> None:
     process = laptop.start("run", f"{JOBS}:Slow", source, "-o", f"{laptop.root}/out")
     until("its step", lambda: laptop.clusters() and laptop.user.states(laptop.clusters()[0]["Id"]) == ["RUNNING"])
     laptop.plane.lose_master(laptop.clusters()[0]["Id"])
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=200)
     assert process.returncode == 1
     assert "The master node was terminated\n(an instance was lost" in told.decode()
 
@@ -162,11 +162,11 @@ def test_credentials_that_expire_on_the_way(laptop: Laptop) -> None:
     until("its step", lambda: laptop.clusters() and laptop.user.states(laptop.clusters()[0]["Id"]) == ["RUNNING"])
     cluster = laptop.clusters()[0]["Id"]
     with laptop.plane.expired():
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=200)
     assert process.returncode == 1
     assert "the credentials are no longer valid; log in again" in told.decode()
     assert f"{cluster} goes on without this program, and may still publish" in told.decode()
-    assert laptop.user.wait(cluster, seconds=120)["State"] == "TERMINATED"
+    assert laptop.user.wait(cluster, seconds=200)["State"] == "TERMINATED"
     assert laptop.parts(f"{laptop.root}/out") == [b"a\t1\nb\t1\n"]
 
 

@@ -49,7 +49,7 @@ def test_a_cluster_of_its_own_runs_a_job_and_ends(laptop: Laptop) -> None:
     assert laptop.parts(f"{laptop.root}/out") == [b"be\t2\nnot\t1\nor\t1\nto\t2\n"]
     cluster = laptop.clusters()[0]
     assert "which has been started for it and ends with it" in done.err
-    laptop.user.wait(cluster["Id"])
+    laptop.user.wait(cluster["Id"], seconds=100)
     asked = laptop.asked("RunJobFlow")[0]
     assert asked["AutoTerminationPolicy"] == {"IdleTimeout": 600}
     assert asked["SecurityConfiguration"] == "fanin-imdsv2"
@@ -168,7 +168,7 @@ def test_a_flow_has_one_cluster(laptop: Laptop, tmp_path: Path) -> None:
     expected = [(here / "2026-11-01/ages" / name).read_bytes() for name in ("part-00000",)]
     assert laptop.parts(f"{laptop.root}/out/2026-11-01/ages") == expected
     assert len(laptop.clusters()) == 1
-    assert laptop.user.wait(laptop.clusters()[0]["Id"])["StateChangeReason"]["Code"] == "USER_REQUEST"
+    assert laptop.user.wait(laptop.clusters()[0]["Id"], seconds=100)["StateChangeReason"]["Code"] == "USER_REQUEST"
     assert laptop.user.states(laptop.clusters()[0]["Id"]) == ["COMPLETED", "COMPLETED"]
     again = laptop.fanin("flow", "run", flow, "-r", "emr", "-c", str(conf), *said).ok()
     assert "0 of 2 steps" in again.err and len(laptop.clusters()) == 1
