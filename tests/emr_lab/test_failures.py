@@ -81,6 +81,13 @@ def test_a_bucket_of_another_region(laptop: Laptop) -> None:
     )
 
 
+def test_an_output_that_is_there(laptop: Laptop) -> None:
+    laptop.write("out/_MANIFEST.json", b"{}")
+    refused = laptop.run(*word_count(laptop))
+    assert refused.code == 2 and "out: already exists; remove it, name another, or give --overwrite" in refused.err
+    assert laptop.asked("RunJobFlow") == []
+
+
 def test_dry_run_asks_for_nothing(laptop: Laptop) -> None:
     before = laptop.names(laptop.place)
     planned = laptop.run(*word_count(laptop, "--dry-run")).ok()
@@ -110,6 +117,12 @@ def test_a_task_fails_in_its_own_words(laptop: Laptop, running: str) -> None:
     log = laptop.user.emr.describe_cluster(ClusterId=running)["Cluster"]["LogUri"]
     assert f"\n({step} on {running}; its logs: {log}{running}/steps/{step}/)\n" in failed.err
     assert laptop.names(f"{laptop.root}/out") == []
+
+
+def test_what_is_refused_there_is_refused_here(laptop: Laptop, running: str) -> None:
+    source = laptop.write("a,b.txt", b"a\n")
+    refused = laptop.run("word_count", source, "-o", f"{laptop.root}/out2", "--cluster", running)
+    assert refused.code == 2 and "Hadoop gives ',' in a path a meaning of its own" in refused.err
 
 
 @pytest.mark.parametrize("own", [True, False])

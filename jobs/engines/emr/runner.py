@@ -21,6 +21,7 @@ from jobs.engines.emr.request import Pack, Request, inputs_of, options_there, wo
 from jobs.engines.emr.step import LAUNCH, RESULT
 from jobs.errors import FaninError, UsageError
 from jobs.job import MRJob
+from jobs.storage.base import MANIFEST, join, refuse_existing
 from jobs.storage.inputs import chunks
 
 PATIENCE = 10  # seconds that a cancelled step may take to clean up: twice of it fit into a flow's grace
@@ -53,6 +54,7 @@ class EmrRunner:
     def run(self) -> None:
         """Runs the job and publishes its output; raises FaninError and publishes nothing if it fails."""
         self._profile.check_place()
+        self._check_output()
         node = self._profile.node(self._kinds())
         step = self._launched(node)
         try:
@@ -64,6 +66,11 @@ class EmrRunner:
         self._counters = self._result()
 
     # What the step needs on S3
+
+    def _check_output(self) -> None:
+        """UsageError for an output that is there, and would be refused when a cluster has been started for it."""
+        if self._output.startswith("s3://") and storage(self._output).stat(join(self._output, MANIFEST)):
+            refuse_existing(self._output, self._job.options.overwrite, finished=True)
 
     def _kinds(self) -> list[str]:
         """The instance types of the cluster."""
@@ -153,16 +160,16 @@ class EmrRunner:
             if state == "COMPLETED":
                 return
             if state in ENDED:
-                raise FaninError(self._why(step))
+                raise self._failure(step)
             time.sleep(self._profile.options["check_cluster_every"])
 
-    def _why(self, step: Mapping[str, Any]) -> str:
-        """The reason of a step's failure: the program's own word, else what EMR and the step's logs say."""
+    def _failure(self, step: Mapping[str, Any]) -> FaninError:
+        """A step's failure: the program's own word, else what EMR and the step's logs say."""
         cluster = self._control.cluster(self._cluster)
         place = logs.of_step(cluster, step)
         where = f"({self._step} on {self._cluster}; its logs: {place or 'none, the cluster has no LogUri'})"
-        if said := self._said():
-            return f"{said['error']}\n{where}"
+        if (said := self._said()) and "error" in said:
+            return (UsageError if said["refused"] else FaninError)(f"{said['error']}\n{where}")
         state = step["Status"]["State"]
         reason = step["Status"].get("FailureDetails", {}).get("Reason") or f"it is {state}"
         told = [f"{self._step} failed: {reason}"]
@@ -173,7 +180,7 @@ class EmrRunner:
             told.append(why_ended(cluster))
         if state == "FAILED" and (words := logs.last_words(place)):
             told.append(words)
-        return "\n".join([*told, where])
+        return FaninError("\n".join([*told, where]))
 
     def _said(self) -> dict[str, Any] | None:
         """What the step's program has left on S3 of its end, if it came so far."""

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import FaninError, exit_code
+from jobs.errors import FaninError, UsageError, exit_code
 
 RESULT = "result.json"
 LAUNCH = """set -eu
@@ -48,10 +48,10 @@ def _run(folder: Path, nodes: str, place: str) -> None:
             runner.run()
             result: dict[str, Any] = {"counters": runner.counters()}
     except FaninError as error:
-        _put(place, {"error": str(error)})
+        _put(place, {"error": str(error), "refused": isinstance(error, UsageError)})
         raise
     except Exception as error:
-        _put(place, {"error": f"{type(error).__name__}: {error}\n{traceback.format_exc()}"})
+        _put(place, {"error": f"{type(error).__name__}: {error}\n{traceback.format_exc()}", "refused": False})
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
