@@ -55,7 +55,8 @@ options = {{cmdenv = {{KEY = "{WORD}"}}}}
     planned = command.run("flow", "run", "flow.toml", "--dry-run", cwd=tmp_path).ok()
     command.run("flow", "run", "flow.toml", cwd=tmp_path).ok()
     assert WORD not in planned.out.decode()
-    kept = [path for path in tmp_path.rglob("*") if path.is_file() and path.name not in ("job.py", "flow.toml")]
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    kept = [path for path in written if path.name not in ("job.py", "flow.toml")]
     assert {path.name for path in kept} >= {"_MANIFEST.json"} and any(path.suffix == ".events" for path in kept)
     assert [path for path in kept if WORD in path.read_text()] == []
     assert json.loads((tmp_path / "out/run/_MANIFEST.json").read_text())["arguments"][-1] == "KEY=***"
