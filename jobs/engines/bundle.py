@@ -14,8 +14,10 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,6 +35,7 @@ UNUSED = re.compile(r"botocore/data/(?!(s3|sts|sso|sso-oidc|signin)/)[^/]+/")
 """Models of AWS's services, of which two thirds of boto3's bytes are; a node asks S3 alone."""
 PLATFORMS = ("manylinux2014", *(f"manylinux_2_{glibc}" for glibc in range(17, 35)))  # 2.34 is EMR 7's
 ARCHITECTURES = ("x86_64", "aarch64")
+KEPT = 30 * 24 * 3600  # seconds since a bundle's last use
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,10 @@ def bundle(node: Node, wheels: Path | None = None, extra: Sequence[str] = ()) ->
     own = dict(_own_modules())
     asked = hashlib.sha256(repr((node, needs, sorted(own.items()))).encode()).hexdigest()
     file = _cache() / f"bundle-{asked[:16]}.tar.gz"
-    if not file.exists():
+    if file.exists():
+        os.utime(file)
+    else:
+        _forget_unused(file.parent)
         with tempfile.TemporaryDirectory(prefix="fanin-wheels-") as folder:
             _download(needs, node, wheels, Path(folder))
             members = own | {name: data for wheel in Path(folder).glob("*.whl") for name, data in _unzipped(wheel)}
@@ -117,6 +123,14 @@ def _write(file: Path, members: Iterable[tuple[str, bytes]]) -> None:
                 info.size, info.mode = len(data), 0o755 if name.endswith(".so") else 0o644
                 archive.addfile(info, io.BytesIO(data))
     os.replace(partial.name, file)
+
+
+def _forget_unused(folder: Path) -> None:
+    """Deletes bundles that no run has taken for long; each release of anything in them is another bundle."""
+    for file in folder.glob("bundle-*.tar.gz"):
+        with suppress(FileNotFoundError):  # by another run
+            if time.time() - file.stat().st_mtime > KEPT:
+                file.unlink()
 
 
 def _cache() -> Path:

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from io import BytesIO
+from socket import SHUT_RDWR
 from typing import Any, NamedTuple
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -38,6 +39,7 @@ class Front:
         self._lock = threading.Lock()
         self.requests: list[Request] = []
         self.throttled: Counter[str] = Counter()  # how often yet, by operation
+        self.lost: Counter[str] = Counter()  # answers, how often yet, by operation
         self.expired: set[str] = set()  # access keys
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -54,13 +56,18 @@ class Front:
             self.requests.append(Request(operation, body, key))
             throttled = self.throttled[operation] > 0
             self.throttled[operation] -= throttled
+            lost = not throttled and self.lost[operation] > 0
+            self.lost[operation] -= lost
         if key in self.expired or throttled:
             code, message = THROTTLED if throttled else EXPIRED
             form = JSON if target else S3 if signed == "s3" else QUERY
             _drain(environ)
             start_response("400 Bad Request", [("Content-Type", "application/json" if target else "text/xml")])
             return [form.format(code=code, message=message).encode()]
-        return (self._emr if of_emr else self._others)(environ, start_response)
+        answer = (self._emr if of_emr else self._others)(environ, (lambda *_: None) if lost else start_response)
+        if lost:
+            environ["werkzeug.socket"].shutdown(SHUT_RDWR)
+        return answer
 
 
 def _drain(environ: dict[str, Any]) -> None:

@@ -110,6 +110,10 @@ class Plane:
         """The next so many requests of an operation of EMR's are too many."""
         self._front.throttled[operation] = times
 
+    def lose(self, operation: str) -> None:
+        """The next request of an operation of EMR's is heard, and its answer is lost."""
+        self._front.lost[operation] = 1
+
     @contextlib.contextmanager
     def expired(self, keys: Keys = LAPTOP) -> Iterator[None]:
         """Within, no service takes these credentials any more."""

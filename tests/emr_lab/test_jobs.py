@@ -124,9 +124,13 @@ if __name__ == "__main__":
     assert laptop.names(f"s3://{laptop.user.bucket}/a folder+é%20") == []
 
 
-def test_standard_input_and_output(laptop: Laptop, running: str) -> None:
+def test_standard_input_and_output_once_though_emr_is_not_heard(laptop: Laptop, running: str) -> None:
+    pages = laptop.user.emr.get_paginator("list_steps").paginate
+    before = sum(len(page["Steps"]) for page in pages(ClusterId=running))
+    laptop.plane.lose("AddJobFlowSteps")
     done = laptop.run("word_count", "--cluster", running, *ONE_PROCESS, input=b"b a b\n").ok()
     assert done.out == b"a\t1\nb\t2\n"
+    assert sum(len(page["Steps"]) for page in pages(ClusterId=running)) == before + 1
 
 
 @pytest.mark.parametrize("strategy", ["sort_merge", "broadcast", "partitioned"])

@@ -40,10 +40,21 @@ def test_a_bare_python_runs_tasks_with_it(tmp_path: Path) -> None:
 
 def test_it_is_made_once_and_the_same_again() -> None:
     first = bundle(HERE)
-    made, data = first.stat().st_mtime_ns, first.read_bytes()
-    assert bundle(HERE).stat().st_mtime_ns == made
+    made, data = first.stat().st_ino, first.read_bytes()
+    assert bundle(HERE).stat().st_ino == made
     first.unlink()
     assert bundle(HERE).read_bytes() == data
+
+
+def test_those_of_long_ago_go_and_one_in_use_stays() -> None:
+    used = bundle(HERE)
+    unused = used.with_name("bundle-0123456789abcdef.tar.gz")
+    unused.write_bytes(b"")
+    for file in (used, unused):
+        os.utime(file, (0, 0))
+    bundle(HERE)
+    bundle(HERE, extra=["six"])
+    assert used.exists() and not unused.exists()
 
 
 def test_wheels_at_hand_serve_without_a_network(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ https://docs.aws.amazon.com/emr/latest/APIReference/
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobs.errors import FaninError, UsageError
@@ -12,6 +14,9 @@ from jobs.errors import FaninError, UsageError
 TRIES, TRIES_OF_OTHERS = 10, 3
 """How often EMR, and any other service, is asked; the others only inform."""
 PATIENCE = 10  # seconds for a connection
+PAUSES = (1, 2, 4, 8, 16)  # seconds before a request that must not be made twice is made again
+CLOCKS = timedelta(minutes=15)
+"""More than AWS lets clocks differ."""
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"}
 """States of a step that has ended."""
 GONE = {"TERMINATING", "TERMINATED", "TERMINATED_WITH_ERRORS"}
@@ -47,22 +52,31 @@ class Refusal(FaninError):
         return self.code in REFUSED
 
 
+class Unanswered(FaninError):
+    """A request that may have been heard, or not."""
+
+
 class Service:
     """One of AWS's services, by boto3's name for it, in one region."""
 
     def __init__(self, name: str, region: str | None) -> None:
-        self._client = _client(name, region)
+        self._client = _client(name, region, TRIES if name == "emr" else TRIES_OF_OTHERS)
         self.name = str(self._client.meta.service_model.service_id)
         self.region = str(self._client.meta.region_name)
 
     def call(self, operation: str, **arguments: Any) -> Any:
-        """One request, by the name of its method in boto3. Throttled ones are tried again, more and more seldom."""
+        """One request, by the name of its method in boto3. What fails in passing is tried again, more and more seldom."""
+        return self._ask(self._client, operation, arguments)
+
+    def _ask(self, client: Any, operation: str, arguments: Mapping[str, Any]) -> Any:
         from botocore import exceptions as known
 
         try:
-            return getattr(self._client, operation)(**arguments)
+            return getattr(client, operation)(**arguments)
         except known.ClientError as error:
             code, message = (str(error.response["Error"].get(key, "")) for key in ("Code", "Message"))
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                raise Unanswered(f"{self.name} fails at {operation}: {message} ({code}); run again later") from error
             raise Refusal(f"{self.name} refuses {operation}: {message} ({code}){_advice(code)}", code) from error
         except known.ParamValidationError as error:
             raise UsageError(f"{self.name} would refuse {operation}: {error}") from error
@@ -73,7 +87,7 @@ class Service:
                 f"no AWS credentials: {error}; log in again (aws sso login, or what made them)"
             ) from error
         except known.BotoCoreError as error:
-            raise FaninError(f"{self.name} cannot be reached for {operation}: {error}") from error
+            raise Unanswered(f"{self.name} cannot be reached for {operation}: {error}") from error
 
 
 class Control(Service):
@@ -90,6 +104,52 @@ class Control(Service):
             if not page.get("Marker"):
                 return
             arguments["Marker"] = page["Marker"]
+
+    def start(self, asked: Mapping[str, Any]) -> str:
+        """A new cluster's id.  asked: RunJobFlow's arguments, with a Name that no other cluster has."""
+        since = datetime.now(UTC) - CLOCKS
+
+        def there() -> Iterator[str]:
+            listed = self.all("list_clusters", "Clusters", CreatedAfter=since)
+            return (one["Id"] for one in listed if one["Name"] == asked["Name"])
+
+        return self._once("run_job_flow", asked, lambda answer: answer["JobFlowId"], there)
+
+    def add(self, cluster: str, step: Mapping[str, Any]) -> str:
+        """A new step's id.  step: with a Name that no other step of the cluster has."""
+
+        def there() -> Iterator[str]:
+            listed = self.all("list_steps", "Steps", ClusterId=cluster)
+            return (one["Id"] for one in listed if one["Name"] == step["Name"])
+
+        asked = {"JobFlowId": cluster, "Steps": [step]}
+        return self._once("add_job_flow_steps", asked, lambda answer: answer["StepIds"][0], there)
+
+    def _once(
+        self,
+        operation: str,
+        asked: Mapping[str, Any],
+        made: Callable[[Any], str],
+        there: Callable[[], Iterator[str]],
+    ) -> str:
+        """What a request has made, once, also where an answer is lost: these requests know no token to tell a repetition by.
+
+        made: of the answer.  there: looks for what was made without an answer.
+        """
+        client = _client("emr", self.region, 1)
+        for pause in (*PAUSES, 0):
+            try:
+                return made(self._ask(client, operation, asked))
+            except Refusal as error:
+                if error.code not in THROTTLED or not pause:
+                    raise
+            except Unanswered:
+                if found := next(there(), None):
+                    return found
+                if not pause:
+                    raise
+            time.sleep(pause)
+        raise AssertionError
 
     def cluster(self, cluster: str) -> dict[str, Any]:
         """What EMR says of a cluster; UsageError if it knows none of that name."""
@@ -131,14 +191,13 @@ def why_ended(cluster: Mapping[str, Any]) -> str:
 
 
 @functools.cache
-def _client(name: str, region: str | None) -> Any:
+def _client(name: str, region: str | None, tries: int) -> Any:
     try:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, NoRegionError
     except ImportError:
         raise UsageError("-r emr needs boto3: pip install 'fanin[s3]'") from None
-    tries = TRIES if name == "emr" else TRIES_OF_OTHERS
     retries = {"mode": "adaptive", "total_max_attempts": tries}
     try:
         return boto3.client(name, region_name=region, config=Config(retries=retries, connect_timeout=PATIENCE))

@@ -41,7 +41,7 @@ def started(profile: Profile, side_by_side: int = 1) -> str:
     for path, url in profile.uploads().items():
         upload(path, url)
     profile.secure()
-    cluster = str(profile.control.call("run_job_flow", **asked)["JobFlowId"])
+    cluster = profile.control.start(asked)
     print(f"fanin: {cluster} has been started", file=sys.stderr, flush=True)
     return cluster
 

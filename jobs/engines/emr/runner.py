@@ -123,24 +123,24 @@ class EmrRunner:
 
     def _start(self, step: Mapping[str, Any]) -> None:
         if not self._own:
-            asked = {"JobFlowId": self._cluster, "Steps": [step]}
-            self._step = self._ask("add_job_flow_steps", asked)["StepIds"][0]
+            self._shown("add_job_flow_steps", {"JobFlowId": self._cluster, "Steps": [step]})
+            self._step = self._control.add(self._cluster, step)
             self._say(f"{self._step} on {self._cluster}")
             return
         asked = self._profile.request(self._profile.tag, [step], alive=False)
         for path, url in self._profile.uploads().items():
             self._upload(path, url)
-        if not self._dry:
-            self._profile.secure()
-        self._cluster = self._ask("run_job_flow", asked)["JobFlowId"]
+        self._shown("run_job_flow", asked)
+        self._profile.secure()
+        self._cluster = self._control.start(asked)
         self._step = self._control.call("list_steps", ClusterId=self._cluster)["Steps"][0]["Id"]
         self._say(f"{self._step} on {self._cluster}, which has been started for it and ends with it")
 
-    def _ask(self, operation: str, asked: dict[str, Any]) -> Any:
+    def _shown(self, operation: str, asked: Mapping[str, Any]) -> None:
+        """The end of a dry run."""
         if self._dry:
             print(json.dumps({operation: asked}, indent=2))
             raise SystemExit(0)
-        return self._control.call(operation, **asked)
 
     def _wait(self) -> None:
         """Returns once the step has ended well; FaninError if it has not."""

@@ -76,6 +76,13 @@ def test_a_cluster_that_waits(aws: Aws, place: str) -> None:
     }  # fmt: skip
 
 
+def test_an_answer_that_is_lost_starts_no_second_cluster(aws: Aws, place: str) -> None:
+    aws.lose("RunJobFlow")
+    cluster = aws.run("emr", "up", "--cloud-tmp-dir", place).out.decode()
+    listed = aws.run("emr", "status").out.decode().splitlines()
+    assert len(listed) == 1 and listed[0].startswith(cluster.strip())
+
+
 def test_its_metadata_service_wants_tokens(aws: Aws, place: str) -> None:
     asked(aws, place)
     told = aws.client("emr").describe_security_configuration(Name="fanin-imdsv2")["SecurityConfiguration"]
