@@ -1,4 +1,4 @@
-"""The command line: fanin run, streaming, flow, join, hot-keys, bucket, merge, cat, verify, history, show, emr, doctor."""
+"""The command line: fanin run, new, streaming, flow, join, hot-keys, bucket, merge, cat, verify, history, show, emr, doctor."""
 
 import argparse
 import sys
@@ -32,6 +32,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("job", nargs="?", help="word_count, my_job.py:MyJob, package.module:MyJob")
     run.add_argument("arguments", nargs=argparse.REMAINDER, help="inputs and the job's own options")
     run.set_defaults(command=_run)
+
+    new = commands.add_parser("new", help="write a job to begin with, and its test: fanin new NAME")
+    new.add_argument("name", metavar="NAME", help="NAME.py and test_NAME.py are written, in this folder")
+    new.set_defaults(command=_new)
 
     jobs: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
         "join": (_join, "join two inputs: fanin join LEFT RIGHT --on KEYS -o OUT"),
@@ -97,6 +101,13 @@ def _run(options: argparse.Namespace) -> None:
     job = find(options.job)
     sys.argv = [f"fanin run {options.job}", *options.arguments]  # mrjob reads it
     job.run()
+
+
+def _new(options: argparse.Namespace) -> None:
+    from jobs.new import new
+
+    job, test = new(options.name)
+    print(f"{job}, to change; {test}, to change with it\ntry: fanin run {job} INPUT..., and pytest {test}")
 
 
 def _join(options: argparse.Namespace) -> None:
