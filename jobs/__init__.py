@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.event_time import Session, Sliding
 from jobs.measures import (
+    ApproxCountDistinct,
     Count,
     CountDistinct,
     First,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from jobs.job import MRJob
 
 __all__ = [
-    "AggregateJob", "Count", "CountDistinct", "Csv", "First", "InOrder", "JsonLines", "Last", "Log", "MRJob", "Max", "Mean",
+    "AggregateJob", "ApproxCountDistinct", "Count", "CountDistinct", "Csv", "First", "InOrder", "JsonLines", "Last", "Log", "MRJob", "Max", "Mean",
     "Measure", "Min", "Parquet", "Quantile", "Session", "Sliding", "Span", "StdDev", "Sum", "TopK", "Tsv", "Variance", "WeightedHistogram", "duration",
 ]  # fmt: skip
 

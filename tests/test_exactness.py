@@ -2,8 +2,10 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
+from hashlib import md5
+from math import log
 
 import duckdb
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import (
+    ApproxCountDistinct,
     Count,
     CountDistinct,
     First,
@@ -76,6 +79,23 @@ def quantile(values: Values, q: Fraction, edges: list[Fraction]) -> str | None:
     return None
 
 
+def hyper_log_log(values: Iterable[str], precision: int) -> int:
+    """Ertl's estimate, of registers as Flajolet has them."""
+    registers = [0] * 2**precision
+    for text in values:
+        bits = f"{int(md5(text.encode()).hexdigest()[:16], 16):064b}"
+        register, rest = int(bits[:precision], 2), bits[precision:]
+        registers[register] = max(registers[register], len(rest) - len(rest.lstrip("0")) + 1)
+    m, unused = len(registers), registers.count(0)
+    if unused == m:
+        return 0
+    x = sigma = unused / m
+    for k in range(1, 40):
+        x *= x
+        sigma += x * 2 ** (k - 1)
+    return round(m * m / (2 * log(2)) / (m * sigma + sum(2.0**-rank for rank in registers if rank)))
+
+
 EDGES = [Fraction(-1), Fraction(0), Fraction("0.5"), Fraction(10**9)]
 
 CASES: dict[str, tuple[Measure, Callable[[Values], str | None]]] = {
@@ -83,6 +103,8 @@ CASES: dict[str, tuple[Measure, Callable[[Values], str | None]]] = {
     "distinct": (CountDistinct("x"), lambda v: str(len({x for x, _, _ in v} - {None}))),
     "distinct i": (CountDistinct("i"), lambda v: str(len({i for _, i, _ in v} - {None}))),
     "distinct f": (CountDistinct("f"), lambda v: str(len({show_float(f) for _, _, f in v if f is not None}))),
+    "about": (ApproxCountDistinct("x", 4), lambda v: str(hyper_log_log((x for x, _, _ in v if x is not None), 4))),
+    "about i": (ApproxCountDistinct("i"), lambda v: str(hyper_log_log((str(i) for _, i, _ in v if i is not None), 12))),
     "sum": (Sum("x", scale=2), lambda v: half_even(sum(decimals_of(v), Fraction()), 2) if decimals_of(v) else None),
     "mean": (
         Mean("x", scale=2, decimals=5),
@@ -189,6 +211,7 @@ def test_any_split_any_merge_tree_and_any_order(parts: list[list[Row]], data: st
     (lambda: Mean("x", scale=2, decimals=1), "decimals is 1; with this scale it must be 2 to 11"),
     (lambda: Variance("x", scale=2, decimals=3), "must be 4 to 13"),
     (lambda: StdDev("x", scale=15, decimals=15), "scale is 15, must be 0 to 14"),
+    (lambda: ApproxCountDistinct("x", 3), "precision is 3, must be 4 to 16"),
     (lambda: Quantile("x", "1.5", "edges:0,1"), "q is '1.5', must be a text"),
     (lambda: Quantile("x", "0.5", "categories"), "are not of numbers"),
     (lambda: Quantile("x", "0.5", "edges:0,0.25", decimals=1), "decimals is 1; with these bins it must be 2 to 11"),
@@ -243,3 +266,25 @@ def test_a_wrong_second_stage_is_refused(then: TopK, group_by: tuple[str, ...], 
 def test_a_plan_with_all_of_it_travels_as_json() -> None:
     plan = Plan("j", "SELECT 1", ("k",), PLAN.measures, bad="b", max_bad="3", then=TopK("count", 2, ascending=True))
     assert Plan.from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize("precision", [8, 12])
+def test_distinct_values_are_counted_within_the_stated_error(precision: int) -> None:
+    """Groups of one value, and of up to 10 times as many as there are registers; ten of each size."""
+    measure = ApproxCountDistinct("x", precision)
+    of = Plan("tests:Job", "SELECT k, x FROM lines", ("k",), {"about": measure, "exact": CountDistinct("x")})
+    groups = {
+        f"{size}": size for size in (1, 2, 10, 2**precision // 3, 2**precision, 3 * 2**precision, 20 * 2**precision)
+    }
+    errors = []
+    for name, size in groups.items():
+        sql = f"SELECT (g % 10)::VARCHAR AS k, '{name} ' || (g)::VARCHAR AS x FROM range({size} * 10) t(g)"
+        source = table("partials", stages.partial(of, {"k": "VARCHAR", "x": "VARCHAR"}, table("few_rows", sql)))
+        final = f"({stages.final(of, {'k': 'VARCHAR', 'x': 'VARCHAR'}, source)})"
+        for (record,) in CONNECTION.execute(f"SELECT record FROM ({stages.records(of, 1, final)})").fetchall():
+            _, about, exact = record.split("\t")
+            errors.append((int(about) - int(exact)) / int(exact))
+            assert int(exact) == size
+    sigma = 1.04 / 2 ** (precision / 2)
+    assert all(abs(error) < 4 * sigma for error in errors)
+    assert abs(sum(errors) / len(errors)) < sigma / 2, "no bias"

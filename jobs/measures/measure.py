@@ -67,7 +67,7 @@ class Measure(ABC):
     """The protocol of all measures. Subclasses are frozen dataclasses of JSON values."""
 
     exact: ClassVar[bool] = True
-    """Whether the value is exact, and so the same on every engine and for every way to split and merge."""
+    """Whether the value is exact. One that is not is as much the same on every engine, and for every way to split and merge."""
 
     @property
     def fields(self) -> tuple[str, ...]:
