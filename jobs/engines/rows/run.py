@@ -13,9 +13,10 @@ import duckdb
 from jobs.database import Limits, explain_failure
 from jobs.engines.progress import Progress
 from jobs.engines.rows.children import Start, Watch, spawn
+from jobs.engines.rows.forking import COMBINES
 from jobs.engines.rows.lines import records
 from jobs.engines.rows.machine import Machine
-from jobs.engines.rows.preloaded import COMBINES, Preloaded
+from jobs.engines.rows.preloaded import Preloaded
 from jobs.engines.rows.reaper import Reaper
 from jobs.engines.rows.shuffle import shuffle
 from jobs.engines.rows.splits import Split, splits
