@@ -1,17 +1,24 @@
 """Flows on the lab's cluster: outputs on HDFS, or some of them, and a driver that dies."""
 
 import os
+import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from jobs import audit
 from tests import command, lab
-from tests.engines.hadoop.conftest import Yarn
+from tests.engines.hadoop.conftest import Yarn, kill, own_lab, own_yarn
 from tests.flows.running import Here, until
 from tests.storage.places import Place
 
+__all__ = ["own_lab", "own_yarn"]
 pytestmark = [pytest.mark.hadoop, pytest.mark.slow]
+
+KILLED = ("application", "NodeManager", "NameNode", "driver", "container")
+MOMENTS = int(os.environ.get("FANIN_TEST_LAB_MOMENTS", "3"))
 
 JOBS = Path(__file__).parents[1] / "engines" / "hadoop" / "jobs_under_test.py"
 LINES = 60_000
@@ -40,7 +47,16 @@ options = {jobconf = ["mapreduce.framework.name=local"]}
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Yarn:
-    env = lab.environment()
+    return of_this_process(lab.environment(), monkeypatch)
+
+
+@pytest.fixture
+def own_cluster(own_yarn: Yarn, monkeypatch: pytest.MonkeyPatch) -> Yarn:
+    """One whose daemons may be killed."""
+    return of_this_process(own_yarn.env, monkeypatch)
+
+
+def of_this_process(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Yarn:
     for name, value in env.items():
         if os.environ.get(name) != value and name != "XDG_STATE_HOME":
             monkeypatch.setenv(name, value)
@@ -75,6 +91,63 @@ def test_a_driver_killed_takes_its_application_along_and_a_rerun_finishes(here: 
     assert yarn.place.names(f"{yarn.root}/out") == ["slow", "top", "words"]
     assert here.run(*said, "-r", "hadoop") == []
     assert here.run(*said, "-r", "local") == []  # of which engine they are makes no difference
+
+
+def end(what: str, yarn: Yarn, driver: int) -> None:
+    """Ends a part of the cluster, or of what runs there, if there is one now; daemons start again."""
+    if what == "driver":
+        kill(driver)
+    elif what == "container":
+        for task in yarn.tasks("map")[:1] + yarn.tasks("reduce")[:1]:
+            kill(task)
+    elif what == "application":
+        for app in yarn.applications():
+            tool = ["org.apache.hadoop.yarn.client.cli.ApplicationCLI", "application", "-kill", app["id"]]
+            command.call("hadoop", *tool, env=yarn.env)
+    else:
+        kill(yarn.daemon(what))
+        time.sleep(2)
+        lab.call("start", yarn.env)
+
+
+@pytest.mark.timeout(7200)
+def test_killed_on_the_cluster_at_random_moments(here: Here, own_cluster: Yarn) -> None:
+    """A rerun gives what an undisturbed run gives; before it, what can be seen is whole; and nothing is left."""
+    yarn, chance = own_cluster, random.Random(4)
+    flow(here, yarn, "{there}/top")
+    lines = "".join(f"{number}\n" for number in range(LINES))
+    yarn.place.write(f"{yarn.root}/in.txt", lines.encode())
+
+    def said(folder: str) -> list[str]:
+        return ["--set", f"there={yarn.root}/{folder}", "--set", f"source={yarn.root}/in.txt", "-r", "hadoop"]
+
+    def contents(folder: str) -> list[bytes]:
+        return [yarn.place.read(f"{yarn.root}/{folder}/{step}/part-00000") for step in ("slow", "words", "top")]
+
+    begin = time.monotonic()
+    assert here.run(*said("expected")) == ["slow", "words", "top"]
+    whole = time.monotonic() - begin
+    expected = contents("expected")
+    for moment in range(MOMENTS):
+        folder, what = f"out{moment}", KILLED[moment % len(KILLED)]
+        process = here.start(*said(folder))
+        try:
+            time.sleep(chance.uniform(0.1, 0.9) * whole)
+            end(what, yarn, process.pid)
+            _, told = process.communicate(timeout=280)
+        finally:
+            process.kill()
+        print(f"{what}: {process.returncode}, {told.decode(errors='replace').strip().splitlines()[-1:]}")
+        until("the end of the applications", lambda: yarn.states() <= {"FINISHED", "FAILED", "KILLED"}, 280)
+        until("the end of its tasks", lambda: not yarn.tasks("map") + yarn.tasks("reduce"))
+        begun = folder in yarn.place.names(yarn.root)
+        for step in yarn.place.names(f"{yarn.root}/{folder}") if begun else []:
+            if step[0] not in "._":
+                assert audit.verify(f"{yarn.root}/{folder}/{step}")
+        again = here.fanin("run", "flow.toml", "-q", *said(folder))
+        assert again.code == 0, (what, again.err)
+        assert contents(folder) == expected
+        assert yarn.place.names(f"{yarn.root}/{folder}") == ["slow", "top", "words"]
 
 
 def test_local_inputs_and_results_with_intermediates_on_hdfs(
