@@ -270,7 +270,7 @@ def test_a_plan_with_all_of_it_travels_as_json() -> None:
 
 @pytest.mark.parametrize("precision", [8, 12])
 def test_distinct_values_are_counted_within_the_stated_error(precision: int) -> None:
-    """Groups of one value, and of up to 10 times as many as there are registers; ten of each size."""
+    """Groups of one value, and of up to 20 times as many as there are registers; ten of each size."""
     measure = ApproxCountDistinct("x", precision)
     of = Plan("tests:Job", "SELECT k, x FROM lines", ("k",), {"about": measure, "exact": CountDistinct("x")})
     groups = {

@@ -1,4 +1,4 @@
-"""fanin new: what it writes runs, passes its own test, is checked as ours is, and overwrites nothing."""
+"""fanin new: what it writes runs, and passes its own test; nothing is overwritten."""
 
 import sys
 from pathlib import Path

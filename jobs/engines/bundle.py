@@ -60,9 +60,9 @@ def bundle(node: Node, wheels: Path | None = None, extra: Sequence[str] = ()) ->
     own = dict(_own_modules())
     asked = hashlib.sha256(repr((node, needs, sorted(own.items()))).encode()).hexdigest()
     file = _cache() / f"bundle-{asked[:16]}.tar.gz"
-    if file.exists():
+    with suppress(OSError):  # it is not there, or not ours
         os.utime(file)
-    else:
+    if not file.exists():
         _forget_unused(file.parent)
         with tempfile.TemporaryDirectory(prefix="fanin-wheels-") as folder:
             _download(needs, node, wheels, Path(folder))

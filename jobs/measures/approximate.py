@@ -40,7 +40,7 @@ class ApproxCountDistinct(Measure):
 
     def partial(self, rows: Rows) -> dict[str, str]:
         rest = f"{self._hash(rows)} & {2**self._rest - 1}::UBIGINT"
-        digits = f"CASE WHEN ({rest}) = 0 THEN 0 ELSE length(bin({rest})) END"
+        digits = f"length(ltrim(bin({rest}), '0'))"
         return {"rank": f"max(({self._rest + 1} - {digits})::INTEGER)"}
 
     def merge(self, state: State) -> dict[str, str]:

@@ -64,15 +64,15 @@ def of_this_process(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Yar
 
 
 def flow(here: Here, yarn: Yarn, last: str) -> None:
+    """The flow, and its input."""
     here.flow(FLOW.replace("JOBS", str(JOBS)).replace("MARK", yarn.mark).replace("LAST", last))
+    yarn.place.write(f"{yarn.root}/in.txt", b"".join(b"%d\n" % number for number in range(LINES)))
 
 
 def test_a_driver_killed_takes_its_application_along_and_a_rerun_finishes(here: Here, cluster: Yarn) -> None:
     """Its step on YARN is under way; all outputs on HDFS."""
     yarn = cluster
     flow(here, yarn, "{there}/top")
-    lines = "".join(f"{number}\n" for number in range(LINES))
-    yarn.place.write(f"{yarn.root}/in.txt", lines.encode())
     said = ("--set", f"there={yarn.root}/out", "--set", f"source={yarn.root}/in.txt")
     process = here.start(*said, "-r", "hadoop")
     try:
@@ -102,12 +102,9 @@ def end(what: str, yarn: Yarn, driver: int) -> None:
             kill(task)
     elif what == "application":
         for app in yarn.applications():
-            tool = ["org.apache.hadoop.yarn.client.cli.ApplicationCLI", "application", "-kill", app["id"]]
-            command.call("hadoop", *tool, env=yarn.env)
+            yarn.kill(app["id"])  # which may have ended meanwhile
     else:
-        kill(yarn.daemon(what))
-        time.sleep(2)
-        lab.call("start", yarn.env)
+        yarn.restart(what)
 
 
 @pytest.mark.timeout(7200)
@@ -115,8 +112,6 @@ def test_killed_on_the_cluster_at_random_moments(here: Here, own_cluster: Yarn) 
     """A rerun gives what an undisturbed run gives; before it, what can be seen is whole; and nothing is left."""
     yarn, chance = own_cluster, random.Random(4)
     flow(here, yarn, "{there}/top")
-    lines = "".join(f"{number}\n" for number in range(LINES))
-    yarn.place.write(f"{yarn.root}/in.txt", lines.encode())
 
     def said(folder: str) -> list[str]:
         return ["--set", f"there={yarn.root}/{folder}", "--set", f"source={yarn.root}/in.txt", "-r", "hadoop"]

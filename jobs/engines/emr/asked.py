@@ -94,7 +94,7 @@ class Asked:
                 self._control.call("terminate_job_flows", JobFlowIds=[self._cluster])
             elif interrupted and self.step:
                 self._cancel()
-            done = interrupted and self.step and self._ended(PATIENCE) == "COMPLETED"
+            done = interrupted and self.step and self._ended() == "COMPLETED"
         except FaninError as failed:
             self._say(
                 f"{failed}\nfanin: {self._cluster} goes on without this program, and may still publish {self._output}"
@@ -106,12 +106,12 @@ class Asked:
     def _cancel(self) -> None:
         cancel = {"ClusterId": self._cluster, "StepIds": [self.step]}
         self._control.call("cancel_steps", **cancel, StepCancellationOption="SEND_INTERRUPT")
-        if not self._ended(PATIENCE):
+        if not self._ended():
             self._control.call("cancel_steps", **cancel, StepCancellationOption="TERMINATE_PROCESS")
 
-    def _ended(self, patience: float) -> str:
-        """The state in which the step has ended; '' if it has not."""
-        end = time.monotonic() + patience
+    def _ended(self) -> str:
+        """The state in which the step has ended; '' if it has not, after some patience."""
+        end = time.monotonic() + PATIENCE
         while (state := self._control.step(self._cluster, self.step)["Status"]["State"]) not in ENDED:
             if time.monotonic() > end:
                 return ""

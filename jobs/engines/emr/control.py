@@ -3,10 +3,10 @@
 https://docs.aws.amazon.com/emr/latest/APIReference/
 """
 
-import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from typing import Any
 
 from jobs.errors import FaninError, UsageError
@@ -108,33 +108,26 @@ class Control(Service):
     def start(self, asked: Mapping[str, Any]) -> str:
         """A new cluster's id.  asked: RunJobFlow's arguments, with a Name that no other cluster has."""
         since = datetime.now(UTC) - CLOCKS
-
-        def there() -> Iterator[str]:
-            listed = self.all("list_clusters", "Clusters", CreatedAfter=since)
-            return (one["Id"] for one in listed if one["Name"] == asked["Name"])
-
-        return self._once("run_job_flow", asked, lambda answer: answer["JobFlowId"], there)
+        clusters = partial(self.all, "list_clusters", "Clusters", CreatedAfter=since)
+        return self._once("run_job_flow", asked, lambda answer: answer["JobFlowId"], asked["Name"], clusters)
 
     def add(self, cluster: str, step: Mapping[str, Any]) -> str:
         """A new step's id.  step: with a Name that no other step of the cluster has."""
-
-        def there() -> Iterator[str]:
-            listed = self.all("list_steps", "Steps", ClusterId=cluster)
-            return (one["Id"] for one in listed if one["Name"] == step["Name"])
-
         asked = {"JobFlowId": cluster, "Steps": [step]}
-        return self._once("add_job_flow_steps", asked, lambda answer: answer["StepIds"][0], there)
+        steps = partial(self.all, "list_steps", "Steps", ClusterId=cluster)
+        return self._once("add_job_flow_steps", asked, lambda answer: answer["StepIds"][0], step["Name"], steps)
 
     def _once(
         self,
         operation: str,
         asked: Mapping[str, Any],
         made: Callable[[Any], str],
-        there: Callable[[], Iterator[str]],
+        name: str,
+        there: Callable[[], Iterator[dict[str, Any]]],
     ) -> str:
-        """What a request has made, once, also where an answer is lost: these requests know no token to tell a repetition by.
+        """The id of what a request makes, once, also where an answer is lost: these requests know no token to tell a repetition by.
 
-        made: of the answer.  there: looks for what was made without an answer.
+        made: of the answer.  name: of what is made, which is looked for among all that are `there` if no answer comes.
         """
         client = _client("emr", self.region, 1)
         for pause in (*PAUSES, 0):
@@ -144,8 +137,8 @@ class Control(Service):
                 if error.code not in THROTTLED or not pause:
                     raise
             except Unanswered:
-                if found := next(there(), None):
-                    return found
+                if found := next((one["Id"] for one in there() if one["Name"] == name), None):
+                    return str(found)
                 if not pause:
                     raise
             time.sleep(pause)
@@ -190,7 +183,7 @@ def why_ended(cluster: Mapping[str, Any]) -> str:
     )
 
 
-@functools.cache
+@cache
 def _client(name: str, region: str | None, tries: int) -> Any:
     try:
         import boto3

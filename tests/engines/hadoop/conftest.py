@@ -79,6 +79,17 @@ class Yarn:
         """The states of our applications."""
         return {app["state"] for app in self.applications()}
 
+    def kill(self, application: str) -> Result:
+        """As an administrator does."""
+        tool = ["org.apache.hadoop.yarn.client.cli.ApplicationCLI", "application", "-kill", application]
+        return command.call("hadoop", *tool, env=self.env)
+
+    def restart(self, daemon: str) -> None:
+        """Kills a daemon, of a lab of one's own, and starts it again."""
+        kill(self.daemon(daemon))
+        time.sleep(2)
+        lab.call("start", self.env)
+
     @property
     def mark(self) -> str:
         return self.root.rpartition("/")[2]

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import command, lab
 from tests.engines.hadoop.conftest import JOBS, Yarn, kill, until
 
 pytestmark = [pytest.mark.hadoop, pytest.mark.slow]
@@ -86,8 +85,7 @@ def test_a_driver_stopped_before_it_has_submitted(yarn: Yarn) -> None:
 
 def test_an_application_killed_by_another_is_told(yarn: Yarn, going: "subprocess.Popen[bytes]") -> None:
     (name,) = [app["id"] for app in yarn.applications()]
-    tool = ["org.apache.hadoop.yarn.client.cli.ApplicationCLI", "application", "-kill", name]
-    command.call("hadoop", *tool, env=yarn.env).ok()
+    yarn.kill(name).ok()
     _, told = going.communicate(timeout=60)
     assert going.returncode == 1
     assert f"{name} KILLED: " in told.decode()
@@ -148,9 +146,7 @@ def test_a_node_manager_killed_and_restarted(own_yarn: Yarn) -> None:
     yarn = own_yarn
     process = yarn.start(*slow(yarn))
     until("a mapper", lambda: yarn.tasks("map"))
-    kill(yarn.daemon("NodeManager"))
-    time.sleep(2)
-    lab.call("start", yarn.env)
+    yarn.restart("NodeManager")
     _, told = process.communicate(timeout=240)
     left = {"in", "out"} if process.returncode == 0 else {"in"}
     assert set(yarn.place.names(yarn.root)) == left, told.decode()
