@@ -35,7 +35,8 @@ UNUSED = re.compile(r"botocore/data/(?!(s3|sts|sso|sso-oidc|signin)/)[^/]+/")
 """Models of AWS's services, of which two thirds of boto3's bytes are; a node asks S3 alone."""
 PLATFORMS = ("manylinux2014", *(f"manylinux_2_{glibc}" for glibc in range(17, 35)))  # 2.34 is EMR 7's
 ARCHITECTURES = ("x86_64", "aarch64")
-KEPT = 30 * 24 * 3600  # seconds since a bundle's last use
+WRITTEN = 315532800  # 1980: all bundles' time of modification, since Hadoop fails a job under which it changes
+KEPT = 30 * 24 * 3600  # seconds since a bundle's last use, which its time of access is
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def bundle(node: Node, wheels: Path | None = None, extra: Sequence[str] = ()) ->
     asked = hashlib.sha256(repr((node, needs, sorted(own.items()))).encode()).hexdigest()
     file = _cache() / f"bundle-{asked[:16]}.tar.gz"
     with suppress(OSError):  # it is not there, or not ours
-        os.utime(file)
+        os.utime(file, (time.time(), WRITTEN))
     if not file.exists():
         _forget_unused(file.parent)
         with tempfile.TemporaryDirectory(prefix="fanin-wheels-") as folder:
@@ -122,6 +123,7 @@ def _write(file: Path, members: Iterable[tuple[str, bytes]]) -> None:
                 info = tarfile.TarInfo(name)
                 info.size, info.mode = len(data), 0o755 if name.endswith(".so") else 0o644
                 archive.addfile(info, io.BytesIO(data))
+    os.utime(partial.name, (time.time(), WRITTEN))
     os.replace(partial.name, file)
 
 
@@ -129,7 +131,7 @@ def _forget_unused(folder: Path) -> None:
     """Deletes bundles that no run has taken for long; each release of anything in them is another bundle."""
     for file in folder.glob("bundle-*.tar.gz"):
         with suppress(FileNotFoundError):  # by another run
-            if time.time() - file.stat().st_mtime > KEPT:
+            if time.time() - file.stat().st_atime > KEPT:
                 file.unlink()
 
 

@@ -38,6 +38,13 @@ def test_a_bare_python_runs_tasks_with_it(tmp_path: Path) -> None:
     assert command.call(*arguments, input=b"b a\na\n", env=environment).ok().out in (b"a\t2\nb\t1\n", b"b\t1\na\t2\n")
 
 
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that no other test takes its bundle from."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("own_cache")
 def test_it_is_made_once_and_the_same_again() -> None:
     first = bundle(HERE)
     made, data = first.stat().st_ino, first.read_bytes()
@@ -46,12 +53,22 @@ def test_it_is_made_once_and_the_same_again() -> None:
     assert bundle(HERE).read_bytes() == data
 
 
+@pytest.mark.usefixtures("own_cache")
+def test_a_job_that_runs_sees_no_other_time_of_modification() -> None:
+    first = bundle(HERE)
+    modified = first.stat().st_mtime_ns
+    assert bundle(HERE).stat().st_mtime_ns == modified
+    first.unlink()  # as where two runs make it at once
+    assert bundle(HERE).stat().st_mtime_ns == modified
+
+
+@pytest.mark.usefixtures("own_cache")
 def test_those_of_long_ago_go_and_one_in_use_stays() -> None:
     used = bundle(HERE)
     unused = used.with_name("bundle-0123456789abcdef.tar.gz")
     unused.write_bytes(b"")
     for file in (used, unused):
-        os.utime(file, (0, 0))
+        os.utime(file, (0, file.stat().st_mtime))
     bundle(HERE)
     bundle(HERE, extra=["six"])
     assert used.exists() and not unused.exists()

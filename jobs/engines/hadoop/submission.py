@@ -129,7 +129,7 @@ class Submission:
         elif match := ENDED.search(message):
             self._log = [f"{self.application} {match[1]}: {' '.join(match[2].split())}"]
             task = re.search(r"Task failed (task_\w+)", match[2])
-            if task and not self.failures:  # it had no second attempt, which the client would have told of
+            if task and not any(failure.said for failure in self.failures):  # no second attempt, or not told in time
                 attempts = history.attempts(self.site, self.application, task[1])
                 self.failures.append(failures.of_task(self.cluster, attempts, task[1]))
         elif record.get("level") != "INFO" or not record.get("logger"):

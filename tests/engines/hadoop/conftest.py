@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,14 +61,29 @@ class Yarn:
 
     def daemon(self, name: str) -> int:
         """The process id of a daemon."""
+        return int(self._status(name)[2])
+
+    def manager(self) -> str:
+        """The address of the ResourceManager's web services."""
+        return self._status("ResourceManager")[-1]
+
+    def _status(self, name: str) -> list[str]:
         lines = subprocess.run([lab.LAB, "status"], env=self.env, capture_output=True, text=True).stdout.splitlines()
-        return next(int(line.split()[2]) for line in lines if line.startswith(name))
+        return next(line.split() for line in lines if line.startswith(name))
+
+    def configure(self, file: str, settings: Mapping[str, str], folder: Path) -> None:
+        """Adds settings to a file of a copy of the configuration, made at `folder`; later commands read that one."""
+        shutil.copytree(self.env["HADOOP_CONF_DIR"], folder)
+        rows = "".join(
+            f"<property><name>{key}</name><value>{value}</value></property>" for key, value in settings.items()
+        )
+        text = (folder / file).read_text()
+        (folder / file).write_text(text.replace("</configuration>", f"{rows}</configuration>"))
+        self.env = self.env | {"HADOOP_CONF_DIR": str(folder)}
 
     def ask(self, path: str) -> dict[str, Any]:
         """What the ResourceManager answers."""
-        lines = subprocess.run([lab.LAB, "status"], env=self.env, capture_output=True, text=True).stdout.splitlines()
-        url = next(line.split()[-1] for line in lines if line.startswith("ResourceManager"))
-        with urllib.request.urlopen(f"{url}/ws/v1/cluster/{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.manager()}/ws/v1/cluster/{path}", timeout=5) as answer:
             return dict(json.load(answer))
 
     def applications(self) -> list[dict[str, Any]]:

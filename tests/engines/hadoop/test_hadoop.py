@@ -3,9 +3,11 @@
 import gzip
 import json
 import re
-import shutil
+import threading
+import urllib.request
 from collections import Counter
 from getpass import getuser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -122,15 +124,11 @@ def test_settings_that_would_change_the_output_are_refused(yarn: Yarn, setting: 
 
 
 def test_a_cluster_that_lets_tasks_fail_or_passes_over_lines_changes_nothing(yarn: Yarn, tmp_path: Path) -> None:
-    shutil.copytree(yarn.env["HADOOP_CONF_DIR"], tmp_path / "conf")
     lax = {
         "mapreduce.map.failures.maxpercent": "100", "stream.non.zero.exit.is.failure": "false",
         "mapreduce.input.linerecordreader.line.maxlength": "3", "mapreduce.output.fileoutputformat.compress": "true",
     }  # fmt: skip
-    rows = "".join(f"<property><name>{name}</name><value>{value}</value></property>" for name, value in lax.items())
-    file = tmp_path / "conf" / "mapred-site.xml"
-    file.write_text(file.read_text().replace("</configuration>", f"{rows}</configuration>"))
-    yarn.env = yarn.env | {"HADOOP_CONF_DIR": str(tmp_path / "conf")}
+    yarn.configure("mapred-site.xml", lax, tmp_path / "conf")
     yarn.place.write(f"{yarn.root}/in/a.txt", b"long line\n")
     failed = yarn.run(
         f"{JOBS}:Wrong", f"{yarn.root}/in", "-o", f"{yarn.root}/out", "-D", "mapreduce.map.maxattempts=1"
@@ -176,6 +174,31 @@ def test_a_task_fails_in_its_own_words(yarn: Yarn) -> None:
     )
     assert yarn.states() == {"FINISHED"}
     assert yarn.place.names(yarn.root) == ["in"]
+
+
+def test_a_task_fails_in_its_own_words_though_its_master_did_not_answer(yarn: Yarn, tmp_path: Path) -> None:
+    yarn.place.write(f"{yarn.root}/in/a.txt", b"first\n")
+    manager = yarn.manager()
+
+    class NoMaster(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path.startswith("/proxy/"):
+                self.send_error(503)
+                return
+            with urllib.request.urlopen(manager + self.path, timeout=10) as answer:
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(answer.read())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), NoMaster) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"127.0.0.1:{server.server_port}"
+        yarn.configure("yarn-site.xml", {"yarn.resourcemanager.webapp.address": address}, tmp_path / "conf")
+        failed = yarn.run(f"{JOBS}:Wrong", f"{yarn.root}/in", "-D", "mapreduce.map.maxattempts=2")
+        server.shutdown()
+    assert re.search(
+        rf"map task \d over {yarn.root}/in/a.txt:\d\+\d failed:\nfanin: wrong on purpose: first\n", failed.err
+    )
 
 
 def test_a_node_without_the_python_is_told(yarn: Yarn) -> None:
