@@ -63,7 +63,12 @@ class JoinJob(PlannedJob):
         add("--where", default=self.where, metavar="SQL", help="of joined rows, as 'l.at >= r.since'")
         add("--suffix", default="_right", help="of the right side's columns whose name is taken (default _right)")
         add("--order", action="store_true", help="records of one key in the order of their bytes, on every engine")
-        add("--strategy", default=self.strategy, choices=STRATEGIES, help=f"of -r hadoop (default {self.strategy})")
+        add(
+            "--strategy",
+            default=self.strategy,
+            choices=STRATEGIES,
+            help=f"of -r hadoop and emr (default {self.strategy})",
+        )
         add(
             "--max-broadcast",
             default="64MiB",
