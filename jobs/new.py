@@ -1,5 +1,6 @@
 """`fanin new`: a job to begin with, and its test, in the current folder."""
 
+import importlib.util
 import keyword
 import re
 from pathlib import Path
@@ -55,6 +56,10 @@ def new(name: str) -> list[Path]:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise UsageError(
             f"new {name!r}: a job's name is one of a Python module: small letters, digits and _, as in my_job"
+        )
+    if importlib.util.find_spec(name):
+        raise UsageError(
+            f"new {name}: Python has a module {name} already, which the job's file would hide; choose another name"
         )
     kind = "".join(word.capitalize() for word in name.split("_"))
     files = {Path(f"{name}.py"): JOB, Path(f"test_{name}.py"): TEST}

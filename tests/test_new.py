@@ -39,6 +39,13 @@ def test_names_that_are_none(name: str, tmp_path: Path) -> None:
     assert f"new {name!r}: a job's name is one of a Python module" in done.err
 
 
+@pytest.mark.parametrize("name", ["json", "jobs", "duckdb"])
+def test_names_that_hide_what_jobs_import(name: str, tmp_path: Path) -> None:
+    done = command.run("new", name, cwd=tmp_path)
+    assert (done.code, list(tmp_path.iterdir())) == (2, [])
+    assert f"Python has a module {name} already" in done.err
+
+
 @pytest.mark.parametrize("there", ["mine.py", "test_mine.py"])
 def test_nothing_is_overwritten(there: str, tmp_path: Path) -> None:
     (tmp_path / there).write_text("kept")
