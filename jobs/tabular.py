@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from jobs.aggregate import AggregateJob
+from jobs.errors import UsageError
 from jobs.text.formats import Csv, Format, JsonLines, Log, Parquet, Tsv
 from jobs.text.log_format import NAMED
+from jobs.text.numbers import DIGITS
 
 KNOWN = ("tsv", "csv", "jsonl", "parquet", *NAMED)
 
@@ -36,6 +38,8 @@ class TabularJob(AggregateJob, ABC):
     @property
     def input(self) -> Format:  # type: ignore[override]
         options, columns = self.options, self.columns()
+        if not columns:
+            raise UsageError("no columns; name some, by --key or --value")
         header = options.header or not all(name.isdecimal() for name in columns)
         if options.format == "tsv":
             return Tsv(columns, header, "\\N" if options.null is None else options.null, zone=options.time_zone)
@@ -49,5 +53,7 @@ class TabularJob(AggregateJob, ABC):
 
 
 def number(decimals: int) -> str:
-    """The type of an exact number of so many decimals."""
+    """The type of an exact number of so many decimals, an option's."""
+    if not 0 <= decimals < DIGITS:
+        raise UsageError(f"--scale {decimals}: a number has 0 to {DIGITS - 1} decimals")
     return f"decimal({decimals})" if decimals else "integer"

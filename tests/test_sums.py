@@ -57,8 +57,9 @@ def test_statistics() -> None:
     (["--value", "3"], "-:1: column '3': there is none, in the line Seattle\t4000000"),
     (["--value", "1"], "-:1: column '1': Seattle is not an integer, in the line Seattle\t4000000"),
     (["--value", "0"], "column '0': without a header columns are called by their number, from 1"),
-    (["--value", "2", "--scale", "-1"], "column '2': 'decimal(-1)' is no type of a column"),
-    ([], "tsv: no columns; name those that are wanted"),
+    (["--value", "2", "--scale", "-1"], "--scale -1: a number has 0 to 27 decimals"),
+    (["--value", "2", "--scale", "28"], "--scale 28: a number has 0 to 27 decimals"),
+    ([], "no columns; name some, by --key or --value"),
 ])  # fmt: skip
 def test_what_makes_no_sense_is_refused(options: list[str], why: str) -> None:
     refused = command.run("run", "sums", "-", *options, input=TOWNS)
