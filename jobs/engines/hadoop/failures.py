@@ -46,7 +46,7 @@ class Failure:
 
 def of_attempt(cluster: Cluster, application: str, attempt: str, message: str) -> Failure:
     """Why an attempt failed, while its application lives.  message: what Hadoop's client printed of it."""
-    task = re.sub(r"^attempt(_\d+_\d+_[mr]_\d+)_\d+$", r"task\1", attempt)
+    task = task_of(attempt)
     try:
         attempts = cluster.attempts(application, task)
     except (Unreachable, LookupError):
@@ -70,6 +70,16 @@ def _failure(cluster: Cluster, task: str, attempts: Sequence[Mapping[str, Any]],
             split = found[-1].strip() if found else ""
         except (OSError, LookupError, ValueError):
             pass  # the node keeps its logs to itself
+    return told(task, said, split, message)
+
+
+def task_of(attempt: str) -> str:
+    """The name of an attempt's task."""
+    return re.sub(r"^attempt(_\w+_[mr]_\d+)_\d+$", r"task\1", attempt)
+
+
+def told(task: str, said: str, split: str, message: str) -> Failure:
+    """Why a task failed.  message: Hadoop's words."""
     code = re.search(r"subprocess failed with code (\d+)", message)
     return Failure(task, said, split, reason(message), CODES.get(code[1], "") if code else "")
 

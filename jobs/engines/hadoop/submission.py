@@ -17,6 +17,7 @@ from mrjob.logs.step import _interpret_hadoop_jar_command_stderr
 
 from jobs.engines.hadoop import client, failures, history
 from jobs.engines.hadoop.failures import Failure
+from jobs.engines.hadoop.local_tasks import LocalTasks
 from jobs.engines.hadoop.yarn import Cluster, Unreachable
 from jobs.engines.progress import Progress
 from jobs.errors import FaninError
@@ -35,7 +36,7 @@ class Submission:
     """A job being run.
 
     site: what the cluster's configuration says.  tag: of the job's applications.  folder: where the client runs, and
-    LocalJobRunner's tasks.
+    the tasks that it runs itself.
     """
 
     cluster: Cluster
@@ -46,7 +47,7 @@ class Submission:
     application: str = ""
     failures: list[Failure] = field(default_factory=list)
     _log: list[str] = field(default_factory=list)
-    _spoken: list[str] = field(default_factory=list)  # by tasks that LocalJobRunner has run in the client
+    _local: LocalTasks = field(default_factory=LocalTasks)
     _stage: str = "submitting"
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -113,9 +114,8 @@ class Submission:
 
     def _hear(self, line: str) -> None:
         """Takes notice of one line of the client, as it comes."""
-        if line.startswith("fanin: "):
-            self._spoken.append(line.removeprefix("fanin: "))
-        elif match := SUBMITTED.search(line):
+        self._local.hear(line)
+        if match := SUBMITTED.search(line):
             self.application, self._stage = match[1], "submitted"
         elif match := PROGRESS.search(line):
             self._stage = f"map {match[1]} %, reduce {match[2]} %"
@@ -171,9 +171,9 @@ class Submission:
     def _why(self) -> str:
         """The reason of a failed job, the failed task's own words first."""
         told = [failure for failure in self.failures if failure.said] or self.failures
+        if not told and (failure := self._local.failure()):
+            told = [failure]
         if told:
             return f"{told[0]}\n({self.application or 'the job'} was given up by Hadoop; nothing was published)"
-        if self._spoken:
-            return self._spoken[0]
         errors = [line for line in self._log if re.search(r"Exception|[Ee]rror|FAILED|KILLED|[Ii]nvalid", line)]
         return f"Hadoop failed: {'; '.join((errors or self._log)[-3:]) or 'its client said nothing'}"

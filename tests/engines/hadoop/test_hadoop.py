@@ -38,6 +38,30 @@ class Longest(MRJob):
 if __name__ == "__main__":
     Longest.run()
 """
+FAILS = """
+import sys
+from mrjob.job import MRJob
+
+class Fails(MRJob):
+    def fail(self, kind, key):
+        print("words before", file=sys.stderr)
+        if self.options.fails == kind: raise ValueError("on purpose: " + key)
+
+    def configure_args(self):
+        super().configure_args()
+        self.add_passthru_arg("--fails")
+
+    def mapper(self, _, line):
+        self.fail("map", line)
+        yield line, 1
+
+    def reducer(self, key, ones):
+        self.fail("reduce", key)
+        yield key, sum(ones)
+
+if __name__ == "__main__":
+    Fails.run()
+"""
 
 
 def unescaped(record: bytes) -> bytes:
@@ -199,6 +223,27 @@ def test_a_task_fails_in_its_own_words_though_its_master_did_not_answer(yarn: Ya
     assert re.search(
         rf"map task \d over {yarn.root}/in/a.txt:\d\+\d failed:\nfanin: wrong on purpose: first\n", failed.err
     )
+
+
+@pytest.mark.parametrize(("fails", "told"), [
+    ("map", r"map task 0 over \S+/in/long.txt:0\+7 failed:\n.*  File \"fails.py\", line 8, in fail\n.*\nValueError: on purpose: second"),
+    ("reduce", r"reduce task 0 failed:\n.*  File \"fails.py\", line 8, in fail\n.*\nValueError: on purpose: first"),
+    ("read", r"map task 0 over \S+/in/long.txt.gz:0\+11 failed:\njava.io.EOFException: Unexpected end of input stream"),
+])  # fmt: skip
+def test_a_task_that_the_client_runs_fails_in_its_own_words(
+    yarn: Yarn, tmp_path: Path, fails: str, told: str
+) -> None:
+    """The largest file is the first there, and tasks behind one that fails are run all the same."""
+    (tmp_path / "fails.py").write_text(FAILS)
+    cut = gzip.compress(b"second\n")[:11]
+    yarn.place.write(f"{yarn.root}/in/long.txt{'.gz' * (fails == 'read')}", cut if fails == "read" else b"second\n")
+    yarn.place.write(f"{yarn.root}/in/short.txt", b"first\n")
+    failed = yarn.run(
+        str(tmp_path / "fails.py"), f"{yarn.root}/in", "-o", f"{yarn.root}/out", "--fails", fails, *LOCAL
+    )
+    assert failed.code == 1
+    assert re.fullmatch(rf"fanin: {told}\n\(the job was given up .*\)\n", failed.err, re.DOTALL), failed.err
+    assert yarn.place.names(yarn.root) == ["in"]
 
 
 def test_a_node_without_the_python_is_told(yarn: Yarn) -> None:
