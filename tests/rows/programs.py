@@ -45,7 +45,7 @@ class Program:
     """A command line without -input and -output, and what comes of it.
 
     expected: the lines of each part, sorted; of files as they are.  key: what lines of a part are ordered by.
-    shipped: files in the folder `shipped`.  maps: whether parts are those of mappers.
+    shipped: files in the folder `shipped`.
     """
 
     arguments: tuple[str, ...]
@@ -53,7 +53,6 @@ class Program:
     expected: Callable[[Files], list[Lines]]
     key: Key = first
     shipped: Files = field(default_factory=dict)
-    maps: bool = False
 
 
 def settings(**given: object) -> tuple[str, ...]:
@@ -62,8 +61,10 @@ def settings(**given: object) -> tuple[str, ...]:
 
 
 def mapped(change: Callable[[bytes], bytes] = with_tab) -> Callable[[Files], list[Lines]]:
-    """The output of mappers alone: a part for each file, since all files here are small."""
-    return lambda files: [[change(line) for line in mapreduce.split(data)] for data in files.values()]
+    """The output of mappers alone: a part for each file, since all files here are small, the largest first."""
+    return lambda files: [
+        [change(line) for line in mapreduce.split(data)] for data in sorted(files.values(), key=len, reverse=True)
+    ]
 
 
 def words_of(files: Files) -> Lines:
@@ -117,7 +118,7 @@ NUMERIC = lambda line: -int(line.split(b"\t")[0])  # noqa: E731
 PROGRAMS: dict[str, Program] = {
     "identity": Program((*CAT, "-numReduceTasks", "3"), WORDS, lambda files: shuffled(lines(files), 3)),
     "messy bytes": Program((*settings(mapreduce__job__reduces=4), *CAT), MESSY, lambda files: shuffled(lines(files), 4)),
-    "messy bytes, mappers alone": Program(("-mapper", "cat", "-reducer", "NONE"), MESSY, mapped(), maps=True),
+    "messy bytes, mappers alone": Program(("-mapper", "cat", "-reducer", "NONE"), MESSY, mapped()),
     "awk": Program(
         ("-files", "shipped/sum.awk", "-mapper", """awk -F, '{ print $1 "\\t" $2 }'""", "-reducer", "awk -f sum.awk"),
         SALES,
@@ -161,7 +162,7 @@ PROGRAMS: dict[str, Program] = {
     ),
     "mappers alone": Program(
         (*settings(mapreduce__job__reduces=0), "-mapper", "tr a-z A-Z"), WORDS, mapped(lambda line: with_tab(line).upper()
-        if line.isascii() else with_tab(bytes(b - 32 if 97 <= b <= 122 else b for b in line))), maps=True,
+        if line.isascii() else with_tab(bytes(b - 32 if 97 <= b <= 122 else b for b in line)))
     ),
     "ends of lines that a mapper writes": Program(
         ("-mapper", r"""awk '{ printf "%s\ta\rlone\tb\r\nboth\tc\r\r\n\n", $1 }'""", "-reducer", "cat"),
@@ -187,7 +188,7 @@ PROGRAMS: dict[str, Program] = {
     ),
     "a mapper's key alone": Program(
         (*settings(stream__map__output="keyonlytext", mapreduce__job__reduces=0), "-mapper", "cat"),
-        WORDS, mapped(keyed_alone), maps=True,
+        WORDS, mapped(keyed_alone)
     ),
     "no reducer": Program(("-mapper", "cat"), MESSY, lambda files: shuffled(lines(files), 1)),
     "the identity reducer": Program(
@@ -220,35 +221,33 @@ PROGRAMS: dict[str, Program] = {
     ),
     "environment of commands": Program(
         ("-cmdenv", "WHO=you", "-cmdenv", "SIGN==", "-mapper", """bash -c 'while read line; do echo "$WHO$SIGN$line"; done'""", "-reducer", "NONE"),
-        SALES, mapped(lambda line: b"you=" + line + b"\t"), maps=True,
+        SALES, mapped(lambda line: b"you=" + line + b"\t")
     ),
     "files by other names": Program(
         ("-files", "shipped/extra.txt#names,shipped/map.sh", "-mapper", "bash map.sh", "-reducer", "NONE"),
         {"one": b"a\nb\n"},
         mapped(lambda line: line + b"\tfrom the file"),
-        shipped={"extra.txt": b"from the file\n", "map.sh": b'while read line; do echo "$line\t$(cat names)"; done\n'},
-        maps=True,
+        shipped={"extra.txt": b"from the file\n", "map.sh": b'while read line; do echo "$line\t$(cat names)"; done\n'}
     ),
     "archives": Program(
         ("-archives", "shipped/first.zip,shipped/second.tar.gz#other", "-mapper", """bash -c 'while read l; do echo "$(cat first.zip/a/x)$(cat other/y)"; done'""",
          "-reducer", "NONE"),
         {"one": b"a\n"},
         mapped(lambda line: b"zipped and tarred\t"),
-        shipped={"first.zip": zipped("a/x", b"zipped"), "second.tar.gz": tarred("y", b" and tarred")},
-        maps=True,
+        shipped={"first.zip": zipped("a/x", b"zipped"), "second.tar.gz": tarred("y", b" and tarred")}
     ),
     "some lines each": Program(
         (*settings(mapreduce__input__lineinputformat__linespermap=2), "-inputformat", f"{LIB}.NLineInputFormat", "-mapper", "cat", "-reducer", "NONE"),
-        {"five": b"a\tb\nc\r\n\r\nd\re", "one": b"f\n"}, numbered(2), maps=True,
+        {"five": b"a\tb\nc\r\n\r\nd\re", "one": b"f\n"}, numbered(2)
     ),
     "some lines each, without their bytes": Program(
         (*settings(mapreduce__input__lineinputformat__linespermap=2, stream__map__input__ignoreKey="true"), "-inputformat", f"{LIB}.NLineInputFormat",
          "-mapper", "cat", "-reducer", "NONE"),
-        {"three": b"a\nb\nc\n"}, lambda files: [[b"a\t", b"b\t"], [b"c\t"]], maps=True,
+        {"three": b"a\nb\nc\n"}, lambda files: [[b"a\t", b"b\t"], [b"c\t"]]
     ),
     "lines behind their bytes": Program(
         (*settings(stream__map__input__ignoreKey="false", stream__map__input__field__separator=":"), "-mapper", "cat", "-reducer", "NONE"),
-        {"ends": b"unix\ndos\r\nmac\r\nx\n"}, lambda files: [[b"0:unix\t", b"5:dos\t", b"10:mac\t", b"15:x\t"]], maps=True,
+        {"ends": b"unix\ndos\r\nmac\r\nx\n"}, lambda files: [[b"0:unix\t", b"5:dos\t", b"10:mac\t", b"15:x\t"]]
     ),
 }  # fmt: skip
 

@@ -39,13 +39,10 @@ def parts(folder: str) -> list[Lines]:
     return [data.split(b"\n")[:-1] for data in files]
 
 
-def alike(found: list[Lines], expected: list[Lines], key: Key, in_order: bool = True) -> None:
+def alike(found: list[Lines], expected: list[Lines], key: Key) -> None:
     """The same parts: in each the same keys in the same order, and the same lines of each key."""
     one, two = ([grouped(part, key) for part in some] for some in (found, expected))
-    if in_order:
-        assert one == two
-    else:
-        assert Counter(map(str, one)) == Counter(map(str, two))
+    assert one == two
 
 
 def test_the_parts_are_those_of_mapreduce(program: Program) -> None:
@@ -70,11 +67,10 @@ def run_jar(jar: dict[str, str], *arguments: str) -> command.Result:
 
 @pytest.mark.hadoop
 def test_the_parts_are_those_of_the_streaming_jar(program: Program, jar: dict[str, str]) -> None:
-    """Mappers' parts in any order: there the largest split is the first."""
     run_jar(jar, "-Dmapreduce.job.maps=1", *command_line(program, "theirs")).ok()
-    alike(parts("theirs"), program.expected(program.inputs), program.key, in_order=not program.maps)
+    alike(parts("theirs"), program.expected(program.inputs), program.key)
     main([*OURS, *command_line(program, "ours")])
-    alike(parts("ours"), parts("theirs"), program.key, in_order=not program.maps)
+    alike(parts("ours"), parts("theirs"), program.key)
 
 
 @pytest.mark.hadoop
@@ -91,6 +87,72 @@ def test_the_parts_are_those_of_a_cluster(program: Program, jar: dict[str, str])
     theirs = [place.read(f"{place.root}/out/{name}").split(b"\n")[:-1] for name in names]
     main([*OURS, *command_line(program, "ours")])
     alike(parts("ours"), theirs, program.key)
+
+
+BLOCK = 1000
+CUT: dict[str, bytes] = {
+    "fixed": b"".join(b"%09d\n" % number for number in range(320)),  # its blocks end with lines
+    "dos": b"".join(b"dos %d\r\n" % number for number in range(311)),
+    "mac": b"".join(b"%d\r" % number for number in range(500)),
+    "mixed": b"".join(
+        b"%d%b" % (number, ends) for number in range(150) for ends in (b"\r\n", b"\n", b"\r", b"\r\r\n")
+    ),
+    "long": b"short\n" + b"x" * 3500 + b"\nbehind",
+    "small": b"a\nb",
+    "slop": b"1234567\n" * 137,
+    "none": b"",
+}
+SHOWING = ("-mapper", """sh -c 'echo "$map_input_start+$map_input_length"; cat'""", "-reducer", "NONE")
+
+
+def cut(data: bytes) -> list[tuple[int, int, Lines]]:
+    """The splits of a file: start, length, lines. A line is read with the split in which its predecessor ends."""
+    starts = [0]
+    while len(data) - starts[-1] > BLOCK * 1.1:
+        starts.append(starts[-1] + BLOCK)
+    lines, position = [], 0
+    for line in re.findall(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", data):
+        lines.append((position, line.rstrip(b"\r\n")))
+        position += len(line)
+    return [
+        (start, end - start, [line for at, line in lines if start < at <= end or at == start == 0])
+        for start, end in zip(starts, [*starts[1:], len(data)], strict=True)
+    ]
+
+
+@pytest.fixture
+def cut_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Lines]:
+    """Files in the current directory; the parts that mappers alone make of them: the largest split first."""
+    monkeypatch.chdir(tmp_path)
+    for name, data in CUT.items():
+        Path(name).write_bytes(data)
+    found = sorted((one for data in CUT.values() for one in cut(data)), key=lambda one: -one[1])
+    return [[line + b"\t" for line in (b"%d+%d" % (start, length), *lines)] for start, length, lines in found]
+
+
+def test_mappers_alone_make_a_part_of_each_block(cut_files: list[Lines]) -> None:
+    inputs = [word for name in CUT for word in ("-input", name)]
+    main(["--quiet", "-D", f"dfs.blocksize={BLOCK}", *SHOWING, *inputs, "-output", "out"])
+    assert parts("out") == cut_files
+
+
+@pytest.mark.hadoop
+def test_the_jar_makes_the_same_parts_of_blocks(cut_files: list[Lines], jar: dict[str, str]) -> None:
+    inputs = [word for name in CUT for word in ("-input", name)]
+    run_jar(jar, f"-Dfs.local.block.size={BLOCK}", *SHOWING, *inputs, "-output", "theirs").ok()
+    assert parts("theirs") == cut_files
+
+
+@pytest.mark.parametrize(("options", "count"), [
+    ((), 2), (("--threads", "7"), 2), (("-D", "mapreduce.job.maps=3"), 3), (("-D", "mapreduce.job.maps=0"), 1),
+    (("-D", "mapreduce.input.fileinputformat.split.maxsize=10"), 2),  # which is for the other API
+    (("-D", "mapreduce.input.fileinputformat.split.minsize=4000"), 1), (("-D", "dfs.blocksize=1k"), 4),
+])  # fmt: skip
+def test_how_many_parts_mappers_alone_make(cut_files: list[Lines], options: tuple[str, ...], count: int) -> None:
+    del cut_files
+    main(["--quiet", *options, "-mapper", "cat", "-reducer", "NONE", "-input", "fixed", "-output", "out"])
+    assert len(parts("out")) == count
+    assert sorted(line[:-1] for part in parts("out") for line in part) == CUT["fixed"].splitlines()
 
 
 TOLD = "^(map_input|mapred_(t|job_id)|mapreduce_(task_(id|attempt|partition|ismap)|map_input|job_(id|reduces)|framework)|my_)"

@@ -1,6 +1,13 @@
-"""Splits of files: what one map task reads, whole lines of one file each, as Hadoop's FileInputFormat and LineRecordReader have it."""
+"""Splits of files: what one map task reads, as Hadoop's FileInputFormat, NLineInputFormat and LineRecordReader have it.
+
+    bytes    |alpha\nbra|vo\ncharlie\n|delta\n|
+    lines    |alpha   bravo |charlie   delta|   |        one that starts in a split, or right behind it, is read with it
+
+The largest split is the first task, and so makes the first part where there is no reducer.
+"""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,13 +21,14 @@ from jobs.text.compression import decompressed, suffix
 
 SLOP = 1.1  # the last split of a file may be so much larger than the others
 SCAN = 1 << 16
+LINE_END = re.compile(rb"\r\n?|\n")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Bytes `start` to `end` of a file, whole lines; end is None for all that is behind start.
+    """Bytes `start` to `end` of a local file that is not compressed, for the lines that start behind `start`, and up to `end`.
 
-    keyed: what stands between the byte where a line starts and the line; where it is empty, a line comes alone.
+    end: None for the whole of any file.  keyed: what stands between the byte where a line starts and the line; where it is empty, a line comes alone.
     """
 
     file: InputFile
@@ -43,9 +51,14 @@ class Split:
 
     def chunks(self) -> Iterator[bytes]:
         """Its lines, each ended by \\n, some at a time."""
-        with decompressed(self.file.open(), self.file.name) as stream:
-            stream.seek(self.start) if self.start else None
-            left = float("inf") if self.end is None else self.end - self.start
+        if self.end is None:
+            raw, first, left = self.file.open(), 0, float("inf")
+        else:
+            raw = self.file.storage.open(self.file.entry)  # verified already
+            first = _line_behind(raw.fileno(), self.start) if self.start else 0
+            left = _line_behind(raw.fileno(), self.end) - first
+        with decompressed(raw, self.file.name) as stream:
+            stream.seek(first) if first else None
 
             def read(size: int) -> bytes:
                 nonlocal left
@@ -53,72 +66,69 @@ class Split:
                 left -= len(data)
                 return data
 
-            for block in blocks(read, self.file.name, MAX_LINE, bom=self.start == 0):
+            for block in blocks(read, self.file.name, MAX_LINE, bom=first == 0):
                 if self.keyed:
-                    yield b"".join(b"%d%b%b\n" % (self.start + at, self.keyed, line) for at, line in _lines(block))
+                    yield b"".join(b"%d%b%b\n" % (first + at, self.keyed, line) for at, line in _lines(block))
                 else:
                     yield with_newlines(block.data) + b"\n"
 
 
 def splits(files: Sequence[InputFile], step: Step, workers: int) -> list[Split]:
-    """The splits of files, in their order: `workers` of them or more, where files can be split and are not too small.
+    """The splits of files, the largest first. They are Hadoop's; for reducers, who see no difference, `workers` of them or more.
 
     What a manifest lists is verified before it is read in pieces.
     """
     if step.by_line:
         count = max(1, step.number("mapreduce.input.lineinputformat.linespermap"))
-        return [split for file in files for split in _by_lines(file, count, step.keyed)]
-    total = sum(file.size or 0 for file in files)
-    goal = total // max(step.number("mapreduce.job.maps"), workers, 1)
-    least = step.number("mapreduce.input.fileinputformat.split.minsize")
-    most = step.number("mapreduce.input.fileinputformat.split.maxsize")
-    size = max(least, min(goal, most), 1)
-    return [replace(split, keyed=step.keyed) for file in files for split in _of(file, size)]
+        found = [split for file in files for split in _by_lines(file, count)]
+    else:
+        most = max(step.number("mapreduce.job.maps"), workers if step.parts else 0, 1)
+        goal = sum(file.size or 0 for file in files) // most
+        size = max(step.number("mapreduce.input.fileinputformat.split.minsize"), min(goal, step.block_size), 1)
+        found = [split for file in files for split in _of(file, size)]
+    return [replace(split, keyed=step.keyed) for split in sorted(found, key=lambda split: -split.length)]
 
 
 def _of(file: InputFile, size: int) -> list[Split]:
     length = file.size
-    whole = length is None or suffix(file.name) or not isinstance(file.storage, Local)
-    if length == 0 and not whole:
-        return [Split(file, 0, 0)]
-    if whole or length is None or length <= size * SLOP:
+    if length is None or length <= size * SLOP or suffix(file.name) or not isinstance(file.storage, Local):
         return [Split(file)]
-    if file.listed:
-        for _ in file.chunks():  # to its end, where its checksum is compared
-            pass
-    found, start = [], 0
+    _verify(file)
+    cuts = [0]
+    while length - cuts[-1] > size * SLOP:
+        cuts.append(cuts[-1] + size)
+    return [Split(file, start, end) for start, end in zip(cuts, [*cuts[1:], length], strict=True)]
+
+
+def _by_lines(file: InputFile, count: int) -> Iterator[Split]:
+    """A split for every `count` lines. Each starts at the line end in front of its first line, which is read behind it."""
+    if suffix(file.name) or not isinstance(file.storage, Local):
+        raise UsageError(f"{file.name}: {LINES_INPUT} divides no compressed file, and here but local ones; copy it")
+    _verify(file)
     with open(file.name, "rb") as stream:
-        while length - start > size * SLOP:
-            end = _line_end(stream.fileno(), start + size, length)
-            if end >= length:
-                break
-            found.append(Split(file, start, end))
-            start = end
-    return [*found, Split(file, start, length)]
-
-
-def _line_end(descriptor: int, position: int, length: int) -> int:
-    """The first byte at or behind `position` in front of which a line has ended by \\n."""
-    position -= 1
-    while position < length:
-        data = os.pread(descriptor, SCAN, position)
-        if (found := data.find(b"\n")) >= 0:
-            return position + found + 1
-        position += len(data) or length
-    return length
-
-
-def _by_lines(file: InputFile, count: int, keyed: bytes) -> Iterator[Split]:
-    """A split for every `count` lines."""
-    if suffix(file.name):
-        raise UsageError(f"{file.name}: {LINES_INPUT} divides no compressed file; decompress it")
-    with file.open() as stream:
-        found = blocks(stream.read, file.name, MAX_LINE)
+        found = blocks(stream.read, file.name, MAX_LINE, bom=False)
         starts = [
             at for number, at in enumerate(at for block in found for at, _ in _lines(block)) if number % count == 0
         ]
-    for start, end in zip(starts, [*starts[1:], None], strict=True):
-        yield Split(file, start, end, keyed)
+    for start, end in zip(starts, [*starts[1:], file.size or 0], strict=True):
+        yield Split(file, max(0, start - 1), end - 1)
+
+
+def _verify(file: InputFile) -> None:
+    """Reads a file that a manifest lists to its end, where its checksum is compared."""
+    if file.listed:
+        for _ in file.chunks():
+            pass
+
+
+def _line_behind(descriptor: int, position: int) -> int:
+    """Where the line starts that is behind the one at `position`, or the rest of that; the file's end if there is none."""
+    while data := os.pread(descriptor, SCAN, position):
+        if match := LINE_END.search(data):
+            end = position + match.end()
+            return end + (match[0] == b"\r" and os.pread(descriptor, 1, end) == b"\n")
+        position += len(data)
+    return position
 
 
 def _lines(block: Block) -> Iterator[tuple[int, bytes]]:

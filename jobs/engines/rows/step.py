@@ -19,8 +19,8 @@ DEFAULTS = {
     "mapreduce.job.reduces": "1",
     "mapreduce.job.maps": "2",
     "mapreduce.input.fileinputformat.split.minsize": "1",
-    "mapreduce.input.fileinputformat.split.maxsize": str(128 << 20),
     "mapreduce.input.lineinputformat.linespermap": "1",
+    "dfs.blocksize": "128m",
     "mapreduce.map.maxattempts": "4",
     "mapreduce.reduce.maxattempts": "4",
     "mapreduce.task.timeout": "600000",
@@ -98,6 +98,7 @@ class Step:
                 f"-D stream.map.output={KEY_ONLY}: Hadoop's reducers would read (null) behind each line; it is for mappers alone"
             )
         self.keys  # noqa: B018  # what is wrong with it is said before anything runs
+        self.block_size  # noqa: B018
         for name, value in DEFAULTS.items():
             if value.isdecimal():
                 self.number(name)
@@ -112,6 +113,14 @@ class Step:
         if not re.fullmatch(r"\d{1,18}", text):
             raise UsageError(f"-D {name}={text}: not a number")
         return int(text)
+
+    @property
+    def block_size(self) -> int:
+        """Bytes of a block of HDFS: a split is no larger."""
+        match = re.fullmatch(r"(\d{1,12})([kmg]?)", self.said("dfs.blocksize").lower())
+        if not match:
+            raise UsageError(f"-D dfs.blocksize={self.said('dfs.blocksize')}: not a size; write one such as 64m")
+        return int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2]]
 
     @property
     def parts(self) -> int:
