@@ -29,6 +29,8 @@ def main(arguments: Sequence[str]) -> None:
         raise UsageError("streaming: give -input PATH and -output DIR")
     inputs = resolve(said.inputs)
     here = machine(options.threads, options.memory, options.quiet, options.task_logs)
+    for warning in said.warnings:
+        here.warn(warning)
     digests = {one.name: sha256(one.path) for one in said.shipped if Path(one.path).is_file()}
     with Output(said.output, options.overwrite) as output:
         counted = run("streaming", [said.step], said.shipped, inputs.files, output, here)

@@ -42,10 +42,17 @@ class Piece(NamedTuple):
     lines: int = 1
 
 
-def blocks(read: Callable[[int], bytes], name: str, max_line: int, bom: bool = True) -> Iterator[Block]:
+def blocks(
+    read: Callable[[int], bytes],
+    name: str,
+    max_line: int,
+    bom: bool = True,
+    advice: str = "raise --max-line to read it",
+) -> Iterator[Block]:
     """The blocks of one file, read by `read(size)`, which gives `size` bytes except at the file's end.
 
     bom: whether a byte order mark at the start is dropped; not where Hadoop has read the file and done so.
+    advice: for somebody with a longer line.
     Holds a block and a line of at most `max_line` bytes; a longer one raises FaninError with file and byte.
     """
     size = max(min(BLOCK, max_line), len(BOM))
@@ -60,17 +67,16 @@ def blocks(read: Callable[[int], bytes], name: str, max_line: int, bom: bool = T
                 yield Block(name, start, b"".join(rest)[:-1])
                 rest, start, length = [], start + length, 0
         elif length + len(chunk) > max_line and length + _first_line(chunk) > max_line:
-            raise FaninError(
-                f"{name}: the line at byte {start} is longer than {max_line} bytes; raise --max-line to read it"
-            )
+            raise FaninError(f"{name}: the line at byte {start} is longer than {max_line} bytes; {advice}")
         end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r", 0, len(chunk) - 1))
         if end >= 0:
             data = b"".join([*rest, chunk[:end]]) if rest else chunk[:end]
             if chunk[end] == 10 and data.endswith(b"\r"):
                 data = data[:-1]
-            yield Block(name, start, data)
+            block, rest = Block(name, start, data), []
             start += length + end + 1
-            rest, length = [], 0
+            length = 0
+            yield block
         if tail := chunk[end + 1 :]:
             rest.append(tail)
             length += len(tail)

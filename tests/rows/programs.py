@@ -223,6 +223,22 @@ PROGRAMS: dict[str, Program] = {
         ("-cmdenv", "WHO=you", "-cmdenv", "SIGN==", "-mapper", """bash -c 'while read line; do echo "$WHO$SIGN$line"; done'""", "-reducer", "NONE"),
         SALES, mapped(lambda line: b"you=" + line + b"\t")
     ),
+    "environment with blanks": Program(
+        ("-cmdenv", "A=hello big world", "-cmdenv", " B=x C=y=z ", "-cmdenv", "D=", "-mapper", """sh -c 'cat; echo "$A,$B,$C,$D,${big-unset}"'""", "-reducer", "NONE"),
+        {"one": b"x\n"}, lambda files: [[b"x\t", b"hello,x,y=z,,unset\t"]],
+    ),
+    "keys and values": Program(
+        ("-inputformat", "KeyValueTextInputFormat", "-mapper", "cat", "-reducer", "NONE"), MESSY, mapped(),
+    ),
+    "keys and values, otherwise separated": Program(
+        (*settings(key__value__separator__in__input__line=",", stream__map__input__field__separator="::"),
+         "-inputformat", "org.apache.hadoop.mapred.KeyValueTextInputFormat", "-mapper", "cat", "-reducer", "NONE"),
+        SALES | {"odd": b",\n\na,b,c\nplain\n\tx\n"}, mapped(lambda line: with_tab(b"::".join(line.partition(b",")[::2]))),
+    ),
+    "values alone": Program(
+        (*settings(stream__map__input__ignoreKey="true"), "-inputformat", "KeyValueTextInputFormat", "-mapper", "cat", "-reducer", "NONE"),
+        MESSY, mapped(lambda line: with_tab(line.partition(b"\t")[2])),
+    ),
     "files by other names": Program(
         ("-files", "shipped/extra.txt#names,shipped/map.sh", "-mapper", "bash map.sh", "-reducer", "NONE"),
         {"one": b"a\nb\n"},

@@ -296,6 +296,11 @@ REFUSED = [
     (("-mapper", "cat", "-combiner", "com.example.Sum"), "-combiner com.example.Sum: is Java's"),
     (("-mapper", "cat", "-partitioner", "com.example.Mine"), "-partitioner com.example.Mine: is Java's"),
     (("-mapper", "cat", "-inputformat", "org.apache.hadoop.mapred.SequenceFileInputFormat"), "-inputformat .*: is Java's"),
+    (("-mapper", "cat", "-inputformat", "com.example.TextInputFormat"), "-inputformat com.example.TextInputFormat: is Java's"),
+    (("-mapper", "cat", "-inputformat", "NLineInputFormat"), "here there are .*org.apache.hadoop.mapred.lib.NLineInputFormat"),
+    (("-mapper", "cat", "-inputformat", "org.apache.hadoop.mapred.lib.CombineTextInputFormat"), "CombineTextInputFormat: is Java's"),
+    (("-mapper", "cat", "-D", "key.value.separator.in.input.line=é"), "must be one ASCII character"),
+    (("-mapper", "cat", "-D", "dfs.blocksize=64x"), "dfs.blocksize=64x: not a size"),
     (("-mapper", "cat", "-outputformat", "org.apache.hadoop.mapred.SequenceFileOutputFormat"), "-outputformat .*: is Java's"),
     (("-mapper", "cat", "-D", "mapred.output.key.comparator.class=com.example.Mine"), "the comparator com.example.Mine: is Java's"),
     (("-mapper", "cat", "-D", "mapred.output.compress=true"), "parts are not compressed here"),
@@ -320,6 +325,24 @@ REFUSED = [
         "mapreduce.input.pathFilter.class=x", "mapreduce.job.partitioner.class=x",
     )),
 ]  # fmt: skip
+
+
+LONG = "a line is held in memory, and may take half of --memory: raise that"
+
+
+@pytest.mark.parametrize(("size", "mapper", "told"), [
+    (40_000_000, "cat", f"in.txt: the line at byte 4 is longer than 32000000 bytes; {LONG}"),
+    (5_000_000, "cat", "a mapper has written a key of 5000000 bytes, and keys are sorted in memory: 4000000 are the most; raise --memory"),
+    (1, "sh -c 'cat; echo; printf \"key\t\"; head -c 40000000 /dev/zero'", f"a mapper's output: the line at byte 7 is longer than 32000000 bytes; {LONG}"),
+])  # fmt: skip
+def test_a_line_too_large_for_the_memory_is_refused(here: Path, size: int, mapper: str, told: str) -> None:
+    (here / "in.txt").write_bytes(b"a\t1\n" + b"x" * size)
+    assert told in failing("--memory", "64MB", "-mapper", mapper, "-reducer", "cat")
+
+
+def test_what_hadoop_leaves_out_of_a_variable_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["-input", "in.txt", "-output", "out", "-mapper", "cat", "-cmdenv", "KEY=secret other words"])
+    assert "-cmdenv KEY=...: Hadoop ends a value at a blank; left out behind it: 2 word(s)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("arguments", "why"), REFUSED)

@@ -449,6 +449,13 @@ def test_such_a_script_fails_on_hadoop_too(hdfs: HdfsPlace, text: str, name: str
     assert "out" not in hdfs.names(hdfs.root)
 
 
+@pytest.mark.hadoop
+def test_a_variable_that_hadoop_would_cut_is_refused_there(hdfs: HdfsPlace) -> None:
+    refused = on_hadoop(job(WORDS), hdfs, "--cmdenv", "SAID=hello world")
+    assert refused.code == 2
+    assert "--cmdenv SAID=...: has a blank, where Hadoop ends a value; set it by --setup" in refused.err
+
+
 ON_HADOOP = {"a combiner": WORDS, **{name: SAME_AS_INLINE[name] for name in ("steps", "pickles", "raw")}}
 
 

@@ -27,6 +27,7 @@ from jobs.engines.hadoop.filesystem import NativeHdfs
 from jobs.engines.hadoop.inputs import check
 from jobs.engines.hadoop.submission import Submission
 from jobs.engines.hadoop.yarn import Cluster
+from jobs.engines.rows.command_line import refuse_blanks
 from jobs.errors import UsageError
 from jobs.job import NODE_OPTIONS
 from jobs.storage.base import base_name, join
@@ -73,6 +74,7 @@ class HadoopRunner(HadoopJobRunner):  # type: ignore[misc]  # mrjob is untyped
 
     def _run_resolved(self) -> None:
         self._find_hadoop()
+        refuse_blanks(self._opts["cmdenv"] or {})
         check([file for file in self._inputs.files if file.size is not None])
         self._input_paths = [file.name for file in self._inputs.files]
         target = self._output_dir

@@ -9,14 +9,19 @@ import os
 from collections.abc import Iterator
 from typing import IO
 
+from jobs.errors import FaninError
 from jobs.text.blocks import BLOCK
 
 
 class Aside:
-    """Lines' values longer than `longest` bytes, aside in `file`.  A value follows the `fields`-th separator of a line."""
+    """Lines' values longer than `longest` bytes, aside in `file`.  A value follows the `fields`-th separator of a line.
 
-    def __init__(self, file: IO[bytes], longest: int, fields: int, separator: bytes) -> None:
-        self._file, self._longest, self._fields, self._separator = file, longest, max(fields, 1), separator
+    longest_key: bytes; a longer one raises FaninError.
+    """
+
+    def __init__(self, file: IO[bytes], longest: int, longest_key: int, fields: int, separator: bytes) -> None:
+        self._file, self._fields, self._separator = file, max(fields, 1), separator
+        self._longest, self._longest_key = longest, longest_key
         self._size = 0
 
     def shortened(self, data: bytes) -> bytes:
@@ -32,6 +37,11 @@ class Aside:
                 end = data.find(b"\n", start + most)
                 end = len(data) if end < 0 else end
                 value = self._value(data, start, end)
+                if value - start > self._longest_key:
+                    raise FaninError(
+                        f"a mapper has written a key of {value - start} bytes, and keys are sorted in memory:"
+                        f" {self._longest_key} are the most; raise --memory, or write a separator behind a shorter key"
+                    )
                 if end - value > most // 2:
                     pieces += data[done:value], b"\r%d:%d" % (self._size, end - value)
                     values.append(data[value:end])

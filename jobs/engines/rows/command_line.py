@@ -1,7 +1,7 @@
 """Hadoop Streaming's own command line, as `hadoop jar hadoop-streaming.jar` takes it, read into a step."""
 
 import xml.etree.ElementTree as xml
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +20,17 @@ NONE = "NONE"
 
 @dataclass(frozen=True)
 class Streaming:
-    """What a command line says.  inputs: paths.  output: '' where none is said.  rest: arguments that Hadoop does not know."""
+    """What a command line says.  inputs: paths.  output: '' where none is said.  rest: arguments that Hadoop does not know.
+
+    warnings: of what Hadoop does with it that few people want.
+    """
 
     step: Step
     shipped: tuple[Shipped, ...]
     inputs: tuple[str, ...]
     output: str
     rest: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def parse(arguments: Sequence[str], command: Callable[[str, str], Command] | None = None) -> Streaming:
@@ -63,7 +67,7 @@ def parse(arguments: Sequence[str], command: Callable[[str, str], Command] | Non
         input_format=_last(said, "-inputformat") or TEXT_INPUT,
         output_format=_last(said, "-outputformat") or OUTPUT,
         settings=settings,
-        environment=dict(_pair("-cmdenv", text) for text in said["-cmdenv"]),
+        environment=dict(pair for text in said["-cmdenv"] for pair in _variables(text)),
     )
     files = [*_listed(said["-files"]), *said["-file"], *said["-cacheFile"]]
     archives = [*_listed(said["-archives"]), *said["-cacheArchive"]]
@@ -73,6 +77,7 @@ def parse(arguments: Sequence[str], command: Callable[[str, str], Command] | Non
         tuple(path for text in said["-input"] for path in ([text] if Path(text).exists() else text.split(","))),
         _last(said, "-output"),
         tuple(rest),
+        tuple(warning for text in said["-cmdenv"] for warning in _left_out(text)),
     )
 
 
@@ -133,6 +138,34 @@ def _pair(option: str, text: str) -> tuple[str, str]:
     if not equals or not name:
         raise UsageError(f"{option} {text}: write {option} NAME=VALUE")
     return name, value
+
+
+def _variables(text: str) -> list[tuple[str, str]]:
+    """The variables that -cmdenv sets: Streaming ends a value at a blank, and takes for another variable what is behind that.
+
+    >>> _variables("A=hello world B=x=y")
+    [('A', 'hello'), ('B', 'x=y')]
+    """
+    return [_pair("-cmdenv", word) for word in text.split(" ") if "=" in word] or [_pair("-cmdenv", text)]
+
+
+def _left_out(text: str) -> list[str]:
+    """What is to be said of words of -cmdenv that set no variable."""
+    name, words = text.strip(" ").partition("=")[0], [word for word in text.split(" ") if word and "=" not in word]
+    return (
+        [f"-cmdenv {name}=...: Hadoop ends a value at a blank; left out behind it: {len(words)} word(s)"]
+        if words
+        else []
+    )
+
+
+def refuse_blanks(environment: Mapping[str, str]) -> None:
+    """Raises UsageError for a variable of an mrjob class that Streaming would cut without a word."""
+    for name, value in environment.items():
+        if " " in value:
+            raise UsageError(
+                f"--cmdenv {name}=...: has a blank, where Hadoop ends a value; set it by --setup \"export {name}='...'\""
+            )
 
 
 def _listed(texts: Sequence[str]) -> list[str]:

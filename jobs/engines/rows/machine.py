@@ -10,6 +10,9 @@ from jobs.database import default_memory, parse_size
 from jobs.errors import UsageError
 from jobs.planned import at_least
 
+MAX_LINE = 1 << 30
+ADVICE = "a line is held in memory, and may take half of --memory: raise that"
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -35,3 +38,8 @@ def machine(threads: int | None, memory: str | None, quiet: bool, logs: str | No
     if folder and folder.exists() and any(folder.iterdir()):
         raise UsageError(f"--task-logs {folder}: is not empty; name a new folder")
     return Machine(workers, size, quiet, folder)
+
+
+def longest(memory: int) -> int:
+    """Bytes of the longest line, where a run may take `memory` bytes."""
+    return min(MAX_LINE, memory // 2)

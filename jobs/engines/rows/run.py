@@ -15,7 +15,7 @@ from jobs.engines.progress import Progress
 from jobs.engines.rows.children import Start, Watch, spawn
 from jobs.engines.rows.forking import COMBINES
 from jobs.engines.rows.lines import records
-from jobs.engines.rows.machine import Machine
+from jobs.engines.rows.machine import Machine, longest
 from jobs.engines.rows.preloaded import Preloaded
 from jobs.engines.rows.reaper import Reaper
 from jobs.engines.rows.shuffle import shuffle
@@ -168,7 +168,7 @@ class _Step:
 
     def _map(self, files: Sequence[InputFile], reducing: bool) -> Iterator[Path]:
         """Where the map tasks have written, in their order: to a file of their worker, or to one of their own."""
-        found = splits(files, self._step, self._machine.workers)
+        found = splits(files, self._step, self._machine.workers, longest(self._limits.memory))
         start = self._start(self._step.mapper, {COMBINES: "1"} if self._combined else None)
         combiner = None if self._combined or not reducing else self._step.combiner
         combine = self._start(combiner) if combiner else None
@@ -219,7 +219,7 @@ class _Step:
 
     def _finished(self, path: Path, kind: str) -> Iterator[bytes]:
         """The lines that Hadoop would write, of those that a child has written to a file, which is gone then."""
-        yield from records(path, self._step, kind)
+        yield from records(path, self._step, kind, longest(self._limits.memory))
         path.unlink()
 
     def _start(self, command: Command, more: Mapping[str, str] | None = None) -> Start:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -85,7 +86,8 @@ class RowsRunner(MRJobBinRunner):  # type: ignore[misc]  # mrjob is untyped
                 return Command(tuple(self._substep_args(number, kind)))
             return Command(words(text))
 
-        return parse(self._hadoop_streaming_jar_args(number), command).step
+        said = parse(self._hadoop_streaming_jar_args(number), command).step
+        return replace(said, environment=self._cmdenv())  # whose values Streaming's command line ends at blanks
 
     def _shipped(self) -> list[Shipped]:
         """The files and archives of tasks' folders."""

@@ -7,27 +7,31 @@ them. Long values are kept aside: a sort that spills has thousands of rows of ea
 result has 131,072.
 """
 
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import duckdb
 
 from jobs import stages
 from jobs.database import Limits, database
 from jobs.engines.rows import key_fields
 from jobs.engines.rows.aside import Aside
 from jobs.engines.rows.key_fields import KeyField
-from jobs.errors import UsageError
+from jobs.engines.rows.machine import ADVICE, longest
+from jobs.errors import FaninError, UsageError
 from jobs.sql import literal
-from jobs.text.arrow import BlockStream, records
+from jobs.text.arrow import BlockStream, StreamFailed, records
 from jobs.text.blocks import blocks, with_newlines
 from jobs.text.partition import TEXT, hashed_latin, modulo
 from jobs.text.records import NEWLINE
 
 SHARE = 1 << 19
 """The longest value that is sorted with its key is this share of the memory: a batch of such is a quarter of it."""
+KEY_SHARE = 16
+"""The longest key is this share of the memory."""
 CUT = 1 << 18  # bytes that are encoded and written at a time
 
 
@@ -66,20 +70,40 @@ def shuffle(
 
     write: gets whole lines, as reducers read them, of part after part, each in the order of its keys.
     Lines end at \\n, \\r\\n or a lone \\r. The values of a key are in no particular order. Raises duckdb.Error, as
-    jobs.database.explain_failure tells it, where memory or the disk is too small.
+    jobs.database.explain_failure tells it, where memory or the disk is too small, and FaninError for too long a line or key.
     """
-    with ExitStack() as stack:
+    refused: list[FaninError] = []
+
+    def texts() -> Iterator[str]:
+        try:
+            yield from _texts(files, aside, limits.memory)
+        except FaninError as error:
+            refused.append(error)
+            raise
+
+    with ExitStack() as stack, _in_own_words(refused):
         if limits.spill:
             limits.spill.mkdir(parents=True, exist_ok=True)
         file = stack.enter_context(tempfile.TemporaryFile(dir=limits.spill))
-        aside = Aside(file, limits.memory // SHARE, keys.fields, keys.separator.encode())
+        aside = Aside(file, limits.memory // SHARE, limits.memory // KEY_SHARE, keys.fields, keys.separator.encode())
         connection = stack.enter_context(database(limits))
-        connection.register("blocks", BlockStream(lambda: _texts(files, aside)))
+        connection.register("blocks", BlockStream(texts))
         for number, _, data in records(connection.sql(query(keys, parts))):
             for piece in _pieces(data, CUT):
                 text = piece if piece.isascii() else piece.decode().encode("latin-1")
                 for whole in aside.completed(text) if b"\r" in text else [text]:
                     write(number, whole)
+
+
+@contextmanager
+def _in_own_words(refused: Sequence[FaninError]) -> Iterator[None]:
+    """Raises what a stream has raised, and not what DuckDB says of it."""
+    try:
+        yield
+    except (duckdb.Error, StreamFailed):
+        if refused:
+            raise refused[0] from None
+        raise
 
 
 def query(keys: Keys, parts: int) -> str:
@@ -113,11 +137,11 @@ def _latin(text: str) -> str:
     return text.encode().decode("latin-1")
 
 
-def _texts(files: Sequence[Path], aside: Aside) -> Iterator[str]:
+def _texts(files: Sequence[Path], aside: Aside, memory: int) -> Iterator[str]:
     """The text of all blocks."""
     for file in files:
         with open(file, "rb", buffering=0) as stream:
-            for block in blocks(stream.read, str(file), sys.maxsize, bom=False):
+            for block in blocks(stream.read, "a mapper's output", longest(memory), False, ADVICE):
                 yield aside.shortened(with_newlines(block.data)).decode("latin-1")
 
 

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from jobs.engines.rows.lines import MAX_LINE
+from jobs.engines.rows.lines import all_have_tabs, record
+from jobs.engines.rows.machine import ADVICE, MAX_LINE
 from jobs.engines.rows.step import LINES_INPUT, Step
 from jobs.errors import UsageError
 from jobs.storage.inputs import InputFile
@@ -28,13 +29,15 @@ LINE_END = re.compile(rb"\r\n?|\n")
 class Split:
     """Bytes `start` to `end` of a local file that is not compressed, for the lines that start behind `start`, and up to `end`.
 
-    end: None for the whole of any file.  keyed: what stands between the byte where a line starts and the line; where it is empty, a line comes alone.
+    end: None for the whole of any file.  paired, keyed: those of a step.  max_line: bytes of the longest line.
     """
 
     file: InputFile
     start: int = 0
     end: int | None = None
+    paired: bytes = b""
     keyed: bytes = b""
+    max_line: int = MAX_LINE
 
     @property
     def uri(self) -> str:
@@ -66,27 +69,36 @@ class Split:
                 left -= len(data)
                 return data
 
-            for block in blocks(read, self.file.name, MAX_LINE, bom=first == 0):
-                if self.keyed:
-                    yield b"".join(b"%d%b%b\n" % (first + at, self.keyed, line) for at, line in _lines(block))
-                else:
-                    yield with_newlines(block.data) + b"\n"
+            for block in blocks(read, self.file.name, self.max_line, first == 0, ADVICE):
+                yield self._read(block, first)
+
+    def _read(self, block: Block, first: int) -> bytes:
+        """A block's lines, as a mapper reads them.  first: the byte of the file where blocks start."""
+        if self.keyed and not self.paired:
+            return b"".join(b"%d%b%b\n" % (first + at, self.keyed, line) for at, line in _lines(block))
+        lines = with_newlines(block.data) + b"\n"
+        if not self.paired or (self.paired == self.keyed == b"\t" and all_have_tabs(lines)):
+            return lines
+        if not self.keyed:
+            return b"".join(line.partition(self.paired)[2] + b"\n" for line in lines.split(b"\n")[:-1])
+        return b"".join(record(line, 1, self.paired, self.keyed) for line in lines.split(b"\n")[:-1])
 
 
-def splits(files: Sequence[InputFile], step: Step, workers: int) -> list[Split]:
+def splits(files: Sequence[InputFile], step: Step, workers: int, max_line: int) -> list[Split]:
     """The splits of files, the largest first. They are Hadoop's; for reducers, who see no difference, `workers` of them or more.
 
     What a manifest lists is verified before it is read in pieces.
     """
     if step.by_line:
         count = max(1, step.number("mapreduce.input.lineinputformat.linespermap"))
-        found = [split for file in files for split in _by_lines(file, count)]
+        found = [split for file in files for split in _by_lines(file, count, max_line)]
     else:
         most = max(step.number("mapreduce.job.maps"), workers if step.parts else 0, 1)
         goal = sum(file.size or 0 for file in files) // most
         size = max(step.number("mapreduce.input.fileinputformat.split.minsize"), min(goal, step.block_size), 1)
         found = [split for file in files for split in _of(file, size)]
-    return [replace(split, keyed=step.keyed) for split in sorted(found, key=lambda split: -split.length)]
+    read = {"paired": step.paired, "keyed": step.keyed, "max_line": max_line}
+    return [replace(split, **read) for split in sorted(found, key=lambda split: -split.length)]  # type: ignore[arg-type]
 
 
 def _of(file: InputFile, size: int) -> list[Split]:
@@ -100,13 +112,13 @@ def _of(file: InputFile, size: int) -> list[Split]:
     return [Split(file, start, end) for start, end in zip(cuts, [*cuts[1:], length], strict=True)]
 
 
-def _by_lines(file: InputFile, count: int) -> Iterator[Split]:
+def _by_lines(file: InputFile, count: int, max_line: int) -> Iterator[Split]:
     """A split for every `count` lines. Each starts at the line end in front of its first line, which is read behind it."""
     if suffix(file.name) or not isinstance(file.storage, Local):
         raise UsageError(f"{file.name}: {LINES_INPUT} divides no compressed file, and here but local ones; copy it")
     _verify(file)
     with open(file.name, "rb") as stream:
-        found = blocks(stream.read, file.name, MAX_LINE, bom=False)
+        found = blocks(stream.read, file.name, max_line, False, ADVICE)
         starts = [
             at for number, at in enumerate(at for block in found for at, _ in _lines(block)) if number % count == 0
         ]

@@ -11,8 +11,13 @@ from jobs.plain_mrjob import translate_jobconf
 
 LIB = r"org\.apache\.hadoop\.(mapred|mapreduce)\.lib\.(\w+\.)*"
 TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
+PAIRS_INPUT = "org.apache.hadoop.mapred.KeyValueTextInputFormat"
 LINES_INPUT = "org.apache.hadoop.mapred.lib.NLineInputFormat"
-INPUTS = (TEXT_INPUT, LINES_INPUT)
+INPUTS = {"": TEXT_INPUT} | {
+    name: full for full in (TEXT_INPUT, PAIRS_INPUT) for name in (full, full.rpartition(".")[2])
+} | {LINES_INPUT: LINES_INPUT}  # fmt: skip
+"""The names that Streaming knows them by."""
+PAIRED = "mapreduce.input.keyvaluelinerecordreader.key.value.separator"
 OUTPUT = "org.apache.hadoop.mapred.TextOutputFormat"
 KEY_ONLY = "keyonlytext"
 DEFAULTS = {
@@ -20,6 +25,7 @@ DEFAULTS = {
     "mapreduce.job.maps": "2",
     "mapreduce.input.fileinputformat.split.minsize": "1",
     "mapreduce.input.lineinputformat.linespermap": "1",
+    PAIRED: "\t",
     "dfs.blocksize": "128m",
     "mapreduce.map.maxattempts": "4",
     "mapreduce.reduce.maxattempts": "4",
@@ -68,17 +74,21 @@ class Step:
     combiner: Command | None = None
     reducer: Command | None = None
     partitioner: str = ""
-    input_format: str = TEXT_INPUT
-    output_format: str = OUTPUT
+    input_format: str = ""
+    output_format: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         both = {name: value for old, value in self.settings.items() for name in (old, _current(old))}
         object.__setattr__(self, "settings", both)
-        if _short(self.input_format) not in map(_short, INPUTS):
-            raise UsageError(f"-inputformat {self.input_format}: is Java's; here there are {' and '.join(INPUTS)}")
-        if _short(self.output_format) != _short(OUTPUT):
+        if self.input_format not in INPUTS:
+            known = f"{TEXT_INPUT}, {PAIRS_INPUT} and {LINES_INPUT}"
+            raise UsageError(f"-inputformat {self.input_format}: is Java's; here there are {known}")
+        object.__setattr__(self, "input_format", INPUTS[self.input_format])
+        if not re.fullmatch(r"[\x01-\x7f]", self.said(PAIRED)):
+            raise UsageError(f"-D {PAIRED}={self.said(PAIRED)}: must be one ASCII character; Hadoop takes one byte")
+        if self.output_format not in ("", OUTPUT):
             raise UsageError(f"-outputformat {self.output_format}: is Java's; here there is {OUTPUT}")
         for name, value in self.settings.items():
             harmless = value in ("", "0") or value.lower() == "false"
@@ -130,12 +140,19 @@ class Step:
     @property
     def by_line(self) -> bool:
         """Whether each line, or some of them, is a split."""
-        return _short(self.input_format) == _short(LINES_INPUT)
+        return self.input_format == LINES_INPUT
+
+    @property
+    def paired(self) -> bytes:
+        """What ends the key in a line of input; empty where the byte at which a line starts is its key."""
+        return self.said(PAIRED).encode() if self.input_format == PAIRS_INPUT else b""
 
     @property
     def keyed(self) -> bytes:
-        """What stands between the byte where a line starts and the line, as mappers read it; empty where they read lines alone."""
-        alone = self.settings.get("stream.map.input.ignoreKey", "false" if self.by_line else "true") == "true"
+        """What stands between a key and a value of the input, as mappers read them; empty where they read values alone."""
+        alone = (
+            self.settings.get("stream.map.input.ignoreKey", str(self.input_format == TEXT_INPUT).lower()) == "true"
+        )
         return b"" if alone else self.said("stream.map.input.field.separator").encode()
 
     @property
@@ -163,7 +180,3 @@ class Step:
 def _current(name: str) -> str:
     """A setting's name of today: `mapred.reduce.tasks` is mapreduce.job.reduces."""
     return str(translate_jobconf(name, "3.0.0"))
-
-
-def _short(name: str) -> str:
-    return name.rpartition(".")[2]
