@@ -63,6 +63,7 @@ class Random(AggregateJob):
 @pytest.mark.parametrize(("words", "told"), [
     (["-o", "out"], "-r emr publishes on s3://"),
     (["--aws-access-key-id", "k"], "unrecognized arguments"),
+    (["--cmdenv", "A=x y"], "--cmdenv A=...: has a blank"),
     (["--cluster", "j-1", "--dry-run", "-r", "local"], "--dry-run: prints what EMR would be asked"),
 ])  # fmt: skip
 def test_refused(laptop: Laptop, words: list[str], told: str) -> None:

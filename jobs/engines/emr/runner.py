@@ -18,6 +18,7 @@ from jobs.engines.emr.places import there
 from jobs.engines.emr.profile import Profile, storage, upload
 from jobs.engines.emr.request import Pack, Request, inputs_of, options_there, words_of
 from jobs.engines.emr.step import LAUNCH
+from jobs.engines.rows.command_line import refuse_blanks
 from jobs.errors import FaninError, UsageError
 from jobs.job import MRJob
 from jobs.storage.base import MANIFEST, join, refuse_existing
@@ -51,6 +52,7 @@ class EmrRunner:
     def run(self) -> None:
         """Runs the job and publishes its output; raises FaninError and publishes nothing if it fails."""
         self._profile.check_place()
+        refuse_blanks(self._profile.options["cmdenv"] or {})
         self._check_output()
         node = self._profile.node(self._kinds())
         step = self._launched(node)
