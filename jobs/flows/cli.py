@@ -120,7 +120,7 @@ def _clean(options: argparse.Namespace, graph: Graph) -> None:
     with locked(graph):
         states = States(graph, options.runner).all()
         for state in states.values():
-            readers = [one for one in states.values() if state.node in one.node.nodes]
+            readers = [states[one.name] for one in graph.readers[state.node.name]]
             if state.state != "done" or state.node.step.keep or not readers or not all(one.good for one in readers):
                 continue
             print(f"{'would remove' if options.dry_run else 'removed'} {state.node.output}")

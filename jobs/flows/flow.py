@@ -6,9 +6,11 @@ clean ──> hits ──> top          count[a] ─┐
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
 
@@ -21,6 +23,7 @@ from jobs.storage.local import STDIN
 from jobs.storage.manifest import digest
 from jobs.storage.places import absolute
 
+Shard = tuple[tuple[str, str], ...]
 GIVEN = ("-o", "--output-dir", "--overwrite")
 PLACES = {"input": "{input}", "inputs": "{inputs}", "output": "{output}"}  # a command's own, filled in when it runs
 
@@ -108,11 +111,18 @@ class Graph:
     nodes: Mapping[str, Node]
     whole: Mapping[str, Node]
 
-    def until(self, step: str) -> "Graph":
-        """The part that the step or node `step` needs, and itself."""
-        wanted = [node for node in self.nodes.values() if step in (node.name, node.step.name)]
-        if not wanted:
-            raise UsageError(f"no step {step!r}; there are: {', '.join(self.nodes)}")
+    @cached_property
+    def readers(self) -> Mapping[str, Sequence[Node]]:
+        """Of each node those that read its output."""
+        found: dict[str, list[Node]] = {name: [] for name in self.nodes}
+        for node in self.nodes.values():
+            for name in {one.name for one in node.nodes}:
+                found[name].append(node)
+        return found
+
+    def until(self, step: str | Node) -> "Graph":
+        """The part that a node, or the step or node of that name, needs, and itself."""
+        wanted = [step] if isinstance(step, Node) else self._named(step)
         seen: set[str] = set()
         while wanted:
             node = wanted.pop()
@@ -120,6 +130,12 @@ class Graph:
                 seen.add(node.name)
                 wanted += node.needs
         return replace(self, nodes={name: node for name, node in self.nodes.items() if name in seen})
+
+    def _named(self, step: str) -> list[Node]:
+        found = [node for node in self.nodes.values() if step in (node.name, node.step.name)]
+        if not found:
+            raise UsageError(f"no step {step!r}; there are: {', '.join(self.nodes)}")
+        return found
 
 
 def _refuse_twice(steps: Sequence[Step]) -> None:
@@ -153,6 +169,7 @@ def _nodes(step: Step, values: Mapping[str, str], of: Mapping[str, list[Node]]) 
     if clash:
         raise UsageError(f"{step.at('foreach')}{min(clash)!r} is a parameter, too; call it otherwise")
     shards = [_values(step, name, said, values) for name, said in step.foreach.items()]
+    wired = {one.name: _by_shard(of[one.name], set(step.foreach) & set(one.foreach)) for one in step.steps()}
     short = all(len({base_name(one) for one in shard}) == len(shard) for shard in shards)
     for shard in product(*shards):
         own = dict(zip(step.foreach, shard, strict=True))
@@ -161,7 +178,7 @@ def _nodes(step: Step, values: Mapping[str, str], of: Mapping[str, list[Node]]) 
         node = Node(
             name,
             step,
-            tuple(_inputs(step, both, own, of)),
+            tuple(_inputs(step, both, own, wired)),
             tuple(node for one in step.after for node in of[one.name]),
             _said(step, "output", step.output, both),
             tuple(_word(step, word, both) for word in step.words),
@@ -201,18 +218,29 @@ def _values(step: Step, name: str, said: Sequence[str] | str, values: Mapping[st
     return found
 
 
+def _by_shard(nodes: Iterable[Node], common: Set[str]) -> Mapping[Shard, list[Node]]:
+    """A step's nodes, by their values of the names of foreach that another one has, too."""
+    found: dict[Shard, list[Node]] = {}
+    for node in nodes:
+        found.setdefault(_shard(node.shard, common), []).append(node)
+    return found
+
+
+def _shard(values: Mapping[str, str], names: Set[str]) -> Shard:
+    return tuple((name, values[name]) for name in sorted(names))
+
+
 def _inputs(
-    step: Step, values: Mapping[str, str], own: Mapping[str, str], of: Mapping[str, list[Node]]
+    step: Step, values: Mapping[str, str], own: Mapping[str, str], wired: Mapping[str, Mapping[Shard, list[Node]]]
 ) -> Iterator[str | Node]:
     """Paths and nodes: of a step that has the same names of foreach the node of the same values, else all."""
     for one in step.inputs:
         if isinstance(one, Step):
-            common = set(own) & set(one.foreach)
-            found = [node for node in of[one.name] if all(node.shard[name] == own[name] for name in common)]
-            if not found:
-                shard = ", ".join(f"{name} = {own[name]!r}" for name in sorted(common))
-                raise UsageError(f"{step.at('inputs')}the step {one.name} is run for no {shard}")
-            yield from found
+            shard = _shard(own, set(own) & set(one.foreach))
+            if shard not in wired[one.name]:
+                told = ", ".join(f"{name} = {value!r}" for name, value in shard)
+                raise UsageError(f"{step.at('inputs')}the step {one.name} is run for no {told}")
+            yield from wired[one.name][shard]
             continue
         try:
             yield from ranged(one, values)
@@ -265,14 +293,15 @@ def _refuse_shared(nodes: Iterable[Node]) -> None:
         other = outputs.setdefault(_whole(node.output), node)
         if other is not node:
             raise UsageError(f"{node.step.at('output')}{node.output} is the output of {other.name}, too")
+    paths = sorted(outputs)
     for output, node in outputs.items():
         if around := _around(output.rpartition("/")[0], outputs):
             raise UsageError(
                 f"{node.step.at('output')}{node.output} is in {around.output}, the output of {around.name}"
             )
         for path in node.inputs:
-            made = isinstance(path, str) and (_around(_whole(path), outputs) or _named(_whole(path), outputs))
-            if made:
+            whole = _whole(path) if isinstance(path, str) else ""
+            if made := _around(whole, outputs) or outputs.get(_named(whole, paths)):
                 raise UsageError(
                     f"{node.step.at('inputs')}{path} is the output of {made.name}, and would not be waited for;"
                     f' write {{step = "{made.step.name}"}}'
@@ -338,13 +367,14 @@ def _around(path: str, outputs: Mapping[str, Node]) -> Node | None:
     return outputs.get(path)
 
 
-def _named(path: str, outputs: Mapping[str, Node]) -> Node | None:
-    """A node in whose output the glob `path` can name something, or which it names itself."""
-    first = GLOB.search(path)
-    begin, names = path[: first.start() if first else None], path.split("/")
-    for output, node in outputs.items():
-        if first and output.startswith(begin):
-            found = output.split("/")
+def _named(path: str, outputs: Sequence[str]) -> str:
+    """One of the sorted `outputs` that the glob `path` names, or in which it can name something; else ''."""
+    if first := GLOB.search(path):
+        begin, names = path[: first.start()], path.split("/")
+        at = bisect_left(outputs, begin)
+        while at < len(outputs) and outputs[at].startswith(begin):
+            found = outputs[at].split("/")
             if len(found) <= len(names) and all(map(fnmatch.fnmatchcase, found, names)):
-                return node
-    return None
+                return outputs[at]
+            at += 1
+    return ""

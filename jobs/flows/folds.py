@@ -7,6 +7,7 @@
 Folds lie beside the output, hidden, under a name that tells of what they are; a run that is interrupted finds those of before.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -83,16 +84,19 @@ class Folds:
     def adopt(self) -> None:
         """Takes the folds that an earlier run has left, in whatever order it made them, in place of the inputs that they are of."""
         left = dict(_left(self.node))
-        while found := next((one for one in left if self._all_wait(left[one])), None):
-            levels = [level for level, waiting in self._waiting.items() if set(waiting) & set(left[found])]
-            for level in levels:
-                self._waiting[level] = [path for path in self._waiting[level] if path not in left[found]]
-            self._waiting.setdefault(max(levels) + 1, []).append(found)
-            del left[found]
-
-    def _all_wait(self, inputs: Mapping[str, Any]) -> bool:
-        waiting = self.last()
-        return all(waiting.count(path) == 1 and _content(path) == inputs[path] for path in inputs)
+        times = Counter(self.last())
+        levels = {path: level for level, waiting in self._waiting.items() for path in waiting if times[path] == 1}
+        count = -1
+        while count != len(left):  # as some are of others
+            count = len(left)
+            for one, inputs in list(left.items()):
+                if inputs.keys() <= levels.keys() and all(_content(path) == inputs[path] for path in inputs):
+                    levels[one] = 1 + max(levels.pop(path) for path in inputs)
+                    del left[one]
+        waiting = {level: [path for path in self._waiting[level] if times[path] > 1] for level in self._waiting}
+        for path, level in levels.items():
+            waiting.setdefault(level, []).append(path)
+        self._waiting = waiting
 
     def folded(self, fold: Fold) -> None:
         """A fold that has been published."""

@@ -6,10 +6,12 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence, Set
+from collections import deque
+from collections.abc import Container, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import Any
 
 from jobs.errors import FaninError
@@ -53,63 +55,85 @@ class Run:
     forced: Set[str] = frozenset()
     quiet: bool = False
     _running: dict[Future[None], Node | Fold] = field(default_factory=dict)
-    _left: dict[str, Node] = field(default_factory=dict)
+    _states: States = field(init=False)
+    _order: TopologicalSorter[str] = field(init=False)
+    _free: set[str] = field(default_factory=set)
+    """Nodes for which all that they need is done."""
+    _ready: deque[Node] = field(default_factory=deque)
     _folds: dict[str, Folds] = field(default_factory=dict)
+    _feeds: dict[str, list[Folds]] = field(default_factory=dict)
+    """The folds that wait for a node, once for each time that they read it."""
+    _folding: deque[Folds] = field(default_factory=deque)
+    """Those of which something has come, so that there may be one to begin."""
     _ran: list[str] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> int:
         """Runs all that is not done; how many steps were run. FaninError once one has failed, and those beside it have ended."""
-        states = States(self.graph, self.runner, self.forced).all()
+        self._states = States(self.graph, self.runner, self.forced)
+        states = self._states.all()
         planned = {state.node.name for state in plan(states)}
+        left: dict[str, list[str]] = {}  # with those that each needs of them
         for name, state in states.items():
-            behind = state.state == "done" and any(need.name in self._left for need in state.node.needs)
-            if name in planned or behind:  # what is behind something that is made again may be stale then
-                self._left[name] = state.node
+            needs = [need.name for need in state.node.needs if need.name in left]
+            if name in planned or (state.state == "done" and needs):  # behind what is made again it may be stale then
+                left[name] = needs
             else:
                 self.journal.tell("skipped", step=name, state=state.state)
         for name, node in self.graph.nodes.items():
             if isinstance(node.step, Reduce):
-                self._prepare(node) if name in self._left else clean(node)
+                self._prepare(node, left) if name in left else clean(node)
+        self._order = TopologicalSorter(left)
+        self._order.prepare()
         failed = None
         with ThreadPoolExecutor(self.jobs) as pool:
             try:
-                while self._left or self._running:
-                    if failed is None:
-                        self._start(pool)
-                    if not self._running:
-                        break
+                self._start(pool)
+                while self._running:
                     done, _ = wait(self._running, return_when=FIRST_COMPLETED)
                     for future in done:
                         failed = self._ended(self._running.pop(future), future.exception()) or failed
+                    if failed is None:
+                        self._start(pool)
             finally:
                 self._over.set()
         if failed:
             raise failed
         return len(self._ran)
 
-    def _prepare(self, node: Node) -> None:
+    def _prepare(self, node: Node, left: Container[str]) -> None:
         """Begins the folds of a reduce; with those that an earlier run has left, unless the step is forced."""
         assert isinstance(node.step, Reduce)
         if self._is_forced(node):
             clean(node)
         self._folds[node.name] = folds = Folds(node, node.step.fan)
         for one in node.nodes:
-            if one.name not in self._left:
+            if one.name in left:
+                self._feeds.setdefault(one.name, []).append(folds)
+            else:
                 folds.add(one.output)
         folds.adopt()
+        self._folding.append(folds)
 
     def _start(self, pool: ThreadPoolExecutor) -> None:
         """Starts what can be, as far as there is room: folds first, then nodes that need nothing that is left."""
-        for folds in self._folds.values():
-            while len(self._running) < self.jobs and (fold := folds.next()):
+        for name in self._order.get_ready():
+            self._free.add(name)
+            self._consider(self.graph.nodes[name])
+        while self._folding and len(self._running) < self.jobs:
+            if fold := self._folding[0].next():
                 self._running[pool.submit(self._fold, fold)] = fold
-        for name, node in list(self._left.items()):
-            waits = any(need.name in self._left or need in self._running.values() for need in node.needs)
-            folding = name in self._folds and not self._folds[name].complete
-            if len(self._running) < self.jobs and not waits and not folding:
-                del self._left[name]
-                self._running[pool.submit(self._node, node)] = node
+            else:
+                self._consider(self._folding.popleft().node)
+        while self._ready and len(self._running) < self.jobs:
+            node = self._ready.popleft()
+            self._running[pool.submit(self._node, node)] = node
+
+    def _consider(self, node: Node) -> None:
+        """Makes a node ready if all that it needs is done, and, of a reduce, no more is left than the last fold takes."""
+        if node.name in self._free and (node.name not in self._folds or self._folds[node.name].complete):
+            self._free.remove(node.name)
+            self._ready.append(node)
 
     def _ended(self, what: Node | Fold, error: BaseException | None) -> BaseException | None:
         """Takes note of what has ended; its error."""
@@ -119,12 +143,14 @@ class Run:
             return error
         if isinstance(what, Fold):
             self._folds[what.node.name].folded(what)
+            self._folding.append(self._folds[what.node.name])
             return None
         if what.name in self._folds:
             clean(what)
-        for folds in self._folds.values():
-            if what in folds.node.nodes:
-                folds.add(what.output)
+        for folds in self._feeds.get(what.name, ()):
+            folds.add(what.output)
+            self._folding.append(folds)
+        self._order.done(what.name)
         return None
 
     def _node(self, node: Node) -> None:
@@ -151,11 +177,12 @@ class Run:
             self.journal.say(f"{node.name}: another run has published it")
         else:
             self._ran.append(node.name)
+            self._states.made(node)
         self.journal.tell("done", step=node.name, output=node.output)
 
     def _state(self, node: Node, forced: bool) -> State:
         """How a node stands; FaninError if it cannot run, as what it needs is not there or damaged."""
-        states = States(self.graph.until(node.name), self.runner, {node.name} if forced else frozenset()).all()
+        states = self._states.again(node, forced)
         plan({one.name: states[one.name] for one in (*node.needs, node)})
         for one in node.needs:
             if not states[one.name].good:

@@ -20,6 +20,7 @@ from jobs.secrets import concealed
 from jobs.storage.inputs import resolve
 from jobs.storage.manifest import Manifest, digest
 
+FANIN = version("fanin")
 PART = re.compile(r"part-\d|_partial-\d")
 Parts = dict[str, Any]
 
@@ -27,7 +28,7 @@ Parts = dict[str, Any]
 def parts(node: Node, runner: str, inputs: Mapping[str, Any]) -> Parts:
     """What is recorded of a node.  inputs: the identity of each path that it reads, as `identity_of` and `output_of` give it."""
     told = {
-        "fanin": version("fanin"),
+        "fanin": FANIN,
         "declaration": _declaration(node, runner),
         "code": {"version": node.step.version} if node.step.version else dict(_code(node)),
         "inputs": dict(inputs),

@@ -21,6 +21,11 @@ def published(
     Raises FaninError, naming it, for a file that is missing, of another size, a link, or not listed.
     """
     manifest = Manifest.from_json(storage.read(join(directory, MANIFEST), LIMIT) or b"", directory)
+    return manifest, listed(manifest, directory, inside, partials)
+
+
+def listed(manifest: Manifest, directory: str, inside: list[Entry], partials: bool = False) -> list[Entry]:
+    """The same of a manifest that has been read: the entries alone."""
     kept = set(manifest.partials.files)
     there = {base_name(entry.path): entry for entry in inside}
     entries = []
@@ -39,7 +44,7 @@ def published(
         for name in there:
             if not name.startswith(("_", ".")):
                 raise FaninError(f"{directory}: {name} is not in its manifest; the directory has been added to")
-    return manifest, entries
+    return entries
 
 
 class Verified(io.RawIOBase):

@@ -142,6 +142,24 @@ def test_folds_begin_before_the_last_shard_ends(here: Here, count: int, last: st
     assert here.run() == []
 
 
+def test_a_step_that_is_given_twice_counts_twice(here: Here) -> None:
+    """As in a merge, whether it is done before or in the same run."""
+    here.write("in.txt", "a\n")
+    here.flow("""\
+[steps.words]
+run = "word_count"
+inputs = ["in.txt"]
+output = "out/words"
+options = {keep-partials = true, threads = 1}
+[steps.total]
+reduce = [{step = "words"}, {step = "words"}]
+output = "out/total"
+""")
+    for again in ((), ("--force", "total")):
+        here.run(*again)
+        assert total(here) == b"a\t2\n"
+
+
 @pytest.mark.slow
 def test_a_reduce_that_was_interrupted_goes_on(here: Here) -> None:
     shards(here, 4)

@@ -5,13 +5,17 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from jobs.flows import state
 from jobs.flows.file import load
+from jobs.flows.flow import Node
 from jobs.flows.folds import Folds
 from jobs.flows.journal import place
+from jobs.flows.state import States
 from jobs.storage.inputs import resolve
 from tests.flows.running import Here, until
 from tests.storage.places import Place
@@ -390,6 +394,98 @@ output = "out/two"
     assert here.read("out/two/z") == made.pop() * 2
     assert here.names("out") == ["one", "two"]
     assert here.run() == []
+
+
+CHANGING = waiting("one", '["in.txt"]') + waiting("two", '[{step = "one"}]') + waiting("three", '[{step = "two"}]')
+
+
+@pytest.mark.parametrize(
+    ("held", "path", "told"),
+    [
+        ("one", "in.txt", "two: needs out/one, and that is stale: in.txt changed"),
+        ("two", "out/two/x", "two: out/two: exists, and is no output of fanin"),
+        ("two", "out/one/x", "three: needs out/two, and that is stale: one is damaged"),
+    ],
+)
+def test_what_changes_while_steps_run_is_not_built_upon(here: Here, held: str, path: str, told: str) -> None:
+    here.flow(CHANGING)
+    here.write("in.txt", "1\n")
+    here.write(f"gate/{held}", "")
+    process = here.start()
+    try:
+        until("its program", lambda: list(here.folder.glob(f"out/.{held}.attempt-*/_spill/command")))
+        here.write(path, "another\n")
+        (here.folder / "gate" / held).unlink()
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 1
+    assert told in err.decode()
+    assert "three" not in here.names("out")
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_the_start_of_a_step_looks_at_what_it_needs_alone(
+    here: Here, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """However many others there are, and stand before what it needs."""
+    here.flow("""\
+[steps.shard]
+command = ["true"]
+inputs = ["in/{n}"]
+output = "out/shard/{n}"
+foreach = {n = [NUMBERS]}
+[steps.all]
+command = ["true"]
+inputs = [{step = "shard"}]
+output = "out/all"
+[steps.again]
+command = ["true"]
+inputs = [{step = "shard"}]
+after = ["all"]
+output = "out/again/{n}"
+foreach = {n = [NUMBERS]}
+""".replace("NUMBERS", ", ".join(f'"{number}"' for number in range(count))))  # fmt: skip
+    for number in range(count):
+        here.write(f"in/{number}", "")
+    graph = load("flow.toml").graph({})
+    states = States(graph, "")
+    states.all()
+    looks: list[str] = []
+
+    def noted(look: Callable[[Node], object], node: Node) -> object:
+        looks.append(node.name)
+        return look(node)
+
+    for name in ("_manifest", "_lies"):
+        monkeypatch.setattr(state, name, partial(noted, getattr(state, name)))
+    states.again(graph.nodes["shard[2]"], False)
+    states.made(graph.nodes["shard[2]"])
+    states.again(graph.nodes["again[2]"], False)
+    assert set(looks) == {"shard[2]", "all", "again[2]"}
+    assert len(looks) < 12
+
+
+def test_what_is_said_while_several_steps_begin_is_heard(here: Here) -> None:
+    """Parsing their options takes what is printed then."""
+    here.write(
+        "slow.py",
+        "import time\nfrom jobs import AggregateJob, Count\nclass Slow(AggregateJob):\n"
+        "    rows = 'SELECT line FROM lines'\n    group_by = ['line']\n    measures = {'n': Count()}\n"
+        "    def load_args(self, args):\n        super().load_args(args)\n        time.sleep(self.options.late)\n"
+        "    def configure_args(self):\n        super().configure_args()\n"
+        "        self.add_passthru_arg('--late', type=float)\n",
+    )
+    here.write("in.txt", "a\n")
+    here.flow("".join(f"""\
+[steps.{name}]
+run = "slow.py:Slow"
+inputs = ["in.txt"]
+output = "out/{name}"
+options = {{late = {late}}}
+""" for name, late in (("one", 0.2), ("two", 0.4))))  # fmt: skip
+    assert here.fanin("run", "flow.toml").ok().err.endswith("fanin: flow: done; 2 of 2 steps were run\n")
 
 
 def test_a_step_of_very_many_inputs(here: Here) -> None:
