@@ -11,7 +11,7 @@ from jobs.flows import show
 from jobs.flows.file import load
 from jobs.flows.flow import Graph
 from jobs.flows.journal import Journal, is_running, last, locked
-from jobs.flows.run import Run, plan
+from jobs.flows.run import Run, command, plan
 from jobs.flows.state import States
 from jobs.planned import at_least
 from jobs.secrets import concealed
@@ -82,9 +82,8 @@ def _run(options: argparse.Namespace, graph: Graph) -> None:
     jobs = at_least("--jobs", options.jobs, 1)
     if options.dry_run:
         for state in plan(States(graph, options.runner, forced).all()):
-            print(
-                f"{state.node.name}: {'; '.join(state.why)}\n  fanin {shlex.join(concealed(state.node.command(options.runner)))}"
-            )
+            words = concealed(command(state.node, options.runner))
+            print(f"{state.node.name}: {'; '.join(state.why)}\n  fanin {shlex.join(words)}")
         return
     with locked(graph), closing(Journal(graph, options.events)) as journal, _cluster(options, graph, forced):
         count = Run(graph, options.runner, jobs, journal, forced, options.quiet).run()

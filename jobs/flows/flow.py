@@ -91,9 +91,10 @@ class Node:
         """What it reads, as paths."""
         return [one.output if isinstance(one, Node) else one for one in self.inputs]
 
-    def command(self, runner: str) -> list[str]:
-        """The words of fanin's command line.  runner: the engine, '' for each command's own."""
-        words = self.step.command(self.words, self.paths, self.output)
+    def command(self, runner: str, inputs: Sequence[str] | None = None) -> list[str]:
+        """The words of fanin's command line.  runner: the engine, '' for each command's own.  inputs: paths in place of its own."""
+        own = [one.output for one in self.after] if isinstance(self.step, Delete) else self.words
+        words = self.step.command(own, self.paths if inputs is None else inputs, self.output)
         engine = ["-r", runner] if runner and self.step.engines and "--runner" not in self.options else []
         return [*words, *engine, *self.options]
 

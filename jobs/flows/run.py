@@ -44,6 +44,15 @@ def plan(states: Mapping[str, State]) -> list[State]:
     return [state for state in states.values() if not state.good]
 
 
+def command(node: Node, runner: str, inputs: Sequence[str] | None = None) -> list[str]:
+    """The words of fanin's command line that runs a node, and replaces its output if there is one."""
+    words = node.command(runner, inputs)
+    if not storage_of(node.output).stat(node.output):
+        return words
+    first = isinstance(node.step, Command | Delete)  # whose last words are a user's own
+    return [words[0], "--overwrite", *words[1:]] if first else [*words, "--overwrite"]
+
+
 @dataclass
 class Run:
     """One run of a graph.  jobs: steps at a time.  runner: the engine that steps are given, '' for their own."""
@@ -159,15 +168,8 @@ class Run:
         if state.good:
             self.journal.tell("skipped", step=node.name, state=state.state)
             return
-        words = node.command(self.runner)
-        if node.name in self._folds:
-            words = [words[0], *self._folds[node.name].last(), "--output-dir", node.output, *node.options]
-        if isinstance(node.step, Delete):
-            verified = [one.output for one in node.after]
-            words = ["delete", node.output, str(len(verified)), *verified, *node.paths]
-        if storage_of(node.output).stat(node.output):
-            first = isinstance(node.step, Command | Delete)  # whose last words are a user's own
-            words = [words[0], "--overwrite", *words[1:]] if first else [*words, "--overwrite"]
+        folds = self._folds.get(node.name)
+        words = command(node, self.runner, folds.last() if folds else None)
         self.journal.tell("started", step=node.name, why=state.why, command=concealed(words))
         try:
             self._call(node.name, words, state.parts)

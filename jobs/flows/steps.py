@@ -159,7 +159,8 @@ class Delete(Step):
     engines: ClassVar[bool] = False
 
     def command(self, words: Sequence[str], inputs: Sequence[str], output: str) -> list[str]:
-        return ["delete", *words, output, *inputs]
+        """words: the outputs to be verified."""
+        return ["delete", output, str(len(words)), *words, *inputs]
 
 
 KINDS: tuple[type[Step], ...] = (Run, Join, Bucket, Merge, Reduce, Streaming, Command, Delete)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 from collections.abc import Callable
@@ -296,6 +297,27 @@ def test_dry_run_and_until(here: Here) -> None:
     assert "--set x: write --set NAME=VALUE" in here.fails(2, "--set", "x")
     assert "the flow has no such parameter; it has: none" in here.fails(2, "--set", "x=1")
     assert "--events none/e: cannot be written: No such file" in here.fails(2, "--events", "none/e")
+
+
+def test_a_dry_run_says_what_a_run_runs(here: Here) -> None:
+    """Also of a deletion, and where an output is replaced."""
+    here.write("in/a", "1\n")
+    here.flow("""\
+[steps.kept]
+command = ["cp", "{input}", "{output}/x"]
+inputs = ["in/*"]
+output = "out/kept"
+[steps.gone]
+delete = ["in/*"]
+after = ["kept"]
+output = "out/gone"
+""")
+    for again in ((), ("--force", "gone")):
+        told = here.fanin("run", "flow.toml", "--dry-run", *again).ok().out.decode().splitlines()[1::2]
+        here.run(*again)
+        ran = [shlex.join(event["command"]) for event in here.events() if event["event"] == "started"]
+        assert told == [f"  fanin {command}" for command in ran]
+    assert ran == ["delete --overwrite out/gone 1 out/kept 'in/*'"]
 
 
 def test_events_on_standard_output(here: Here) -> None:
