@@ -23,13 +23,16 @@ def site() -> dict[str, str]:
     said: dict[str, str] = {}
     for file in [place / name for name in SITES] if place else []:
         if file.is_file():
-            for found in _parsed(file).iter("property"):
-                said[(found.findtext("name") or "").strip()] = (found.findtext("value") or "").strip()
+            said |= {name: value.strip() for name, value in properties(file).items()}
     return {name: re.sub(r"\$\{([^}]+)\}", lambda match: said.get(match[1], match[0]), said[name]) for name in said}
 
 
-def _parsed(file: Path) -> ElementTree.Element:
+def properties(file: Path) -> dict[str, str]:
+    """The properties of one file of Hadoop's configuration, values as they stand there; UsageError if it cannot be read."""
     try:
-        return ElementTree.parse(file).getroot()
+        root = ElementTree.parse(file).getroot()
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
     except ElementTree.ParseError as error:
         raise UsageError(f"{file}: is no XML: {error}; correct it") from error
+    return {(one.findtext("name") or "").strip(): one.findtext("value") or "" for one in root.iter("property")}

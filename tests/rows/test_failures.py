@@ -318,7 +318,8 @@ REFUSED = [
     (("-mapper", "cat", "-files", "in.txt,in.txt"), "another file is called 'in.txt'"),
     (("-mapper", "cat", "-files", "in.txt#../x"), "'../x' is no name for a file"),
     (("-mapper", "cat", "-archives", "in.txt"), "in.txt: cannot be unpacked"),
-    (("-mapper", "cat", "-conf", "in.txt"), "-conf in.txt: cannot be read"),
+    (("-mapper", "cat", "-conf", "in.txt"), "-conf in.txt: is no XML: syntax error: line 1, column 0; correct it"),
+    (("-mapper", "cat", "-conf", "none.xml"), "-conf none.xml: cannot be read: No such file or directory"),
     *((("-mapper", "cat", "-D", setting), f"-D {setting}: changes what is written, and is not understood here") for setting in (
         "textinputformat.record.delimiter=;", "mapreduce.map.failures.maxpercent=5", "stream.map.input=rawbytes",
         "mapreduce.job.output.group.comparator.class=x", "mapreduce.input.linerecordreader.line.maxlength=9",

@@ -1,6 +1,5 @@
 """Hadoop Streaming's own command line, as `hadoop jar hadoop-streaming.jar` takes it, read into a step."""
 
-import xml.etree.ElementTree as xml
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from jobs.engines.rows.step import OUTPUT, TEXT_INPUT, Command, Step
 from jobs.engines.rows.workspace import Shipped, shipped
 from jobs.errors import UsageError
+from jobs.storage.site import properties
 
 WITH_VALUE = (
     "-D", "-conf", "-files", "-archives", "-file", "-cacheFile", "-cacheArchive", "-input", "-output", "-mapper", "-combiner",
@@ -113,24 +113,16 @@ def words(text: str) -> tuple[str, ...]:
 
 def _settings(said: dict[str, list[str]]) -> dict[str, str]:
     settings: dict[str, str] = {}
-    for file in [*said["-conf"], *said["-additionalconfspec"]]:
-        settings |= _configuration(Path(file))
+    for option in ("-conf", "-additionalconfspec"):
+        for file in said[option]:
+            try:
+                settings |= properties(Path(file))
+            except UsageError as error:
+                raise UsageError(f"{option} {error}") from None
     settings |= dict(_pair("-D", text) for text in said["-D"])
     if said["-numReduceTasks"]:
         settings["mapreduce.job.reduces"] = said["-numReduceTasks"][-1]
     return settings
-
-
-def _configuration(file: Path) -> dict[str, str]:
-    """The properties of a configuration file of Hadoop's."""
-    try:
-        root = xml.parse(file).getroot()
-    except (OSError, xml.ParseError) as error:
-        raise UsageError(f"-conf {file}: cannot be read: {error}") from error
-    found = {}
-    for one in root.iter("property"):
-        found[(one.findtext("name") or "").strip()] = one.findtext("value") or ""
-    return found
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:
