@@ -1,21 +1,17 @@
 """fanin's jobs as mrjob's command line knows them: the options of all of them, engines, and exit codes."""
 
 import logging
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from jobs.counters import tell
 from jobs.declared import quoting
 from jobs.engines.bundle import ARCHITECTURES
 from jobs.errors import UsageError, exit_code
 from jobs.plain_mrjob import RUNNER_OPTS
 from jobs.plain_mrjob import MRJob as PlainMRJob
 
-HADOOPS = re.compile(
-    r"^(File System|Job|Map-Reduce Framework|Shuffle Errors|File (In|Out)put Format)( Counters)?\s*$|^org\.apache\."
-)
-"""Groups of counters that are Hadoop's own."""
 NODE_OPTIONS = ("node_python", "node_arch", "wheels", "jvm_flags", "bundle")
 ENGINES = {"local": "local", "inline": "local", "hadoop": "hadoop", "emr": "emr"}
 """What -r names."""
@@ -110,7 +106,8 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
         with quoting(type(self)), self.make_runner() as runner:
             runner.run()
             for number, group in enumerate(runner.counters(), 1):
-                _tell(group, number, self.options.quiet)
+                if not self.options.quiet:
+                    tell(group, f" (step {number})")
                 kept = getattr(self.options, "on_error", None) == "null"
                 _warn(
                     group.get("fanin", {}),
@@ -171,14 +168,6 @@ def hear_mrjob(verbose: bool) -> None:
     log = logging.getLogger("mrjob")
     log.handlers, log.propagate = [handler], False
     log.setLevel(logging.DEBUG if verbose else logging.WARNING)
-
-
-def _tell(groups: Mapping[str, Mapping[str, int]], step: int, quiet: bool) -> None:
-    """Says the counters that a job's own code has counted."""
-    for name, counters in groups.items():
-        if not quiet and name != "fanin" and not HADOOPS.search(name):
-            for counter, value in counters.items():
-                print(f"fanin: counter {name}, {counter}: {value} (step {step})", file=sys.stderr)
 
 
 def _warn(counters: Mapping[str, int], done: str, quiet: bool) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from jobs.counters import grouped, tell
 from jobs.engines.describe import describe_lines, sha256
 from jobs.engines.rows.command_line import parse
-from jobs.engines.rows.machine import Machine, machine
+from jobs.engines.rows.machine import machine
 from jobs.engines.rows.run import run
 from jobs.errors import UsageError
 from jobs.storage.inputs import resolve
@@ -37,12 +38,8 @@ def main(arguments: Sequence[str]) -> None:
         counters = {"read": sum(file.size or 0 for file in inputs.files), "records": output.records}
         plan = {"command": list(arguments), "files": digests}
         output.publish(partial(describe_lines, "streaming", plan, inputs, arguments, counters))
-    _tell(sum(counted, Counter()), here)
-
-
-def _tell(counters: Counter[tuple[str, str]], here: Machine) -> None:
-    for (group, name), value in sorted(counters.items()):
-        here.warn(f"counter {group}, {name}: {value}")
+    if not options.quiet:
+        tell(grouped(sum(counted, Counter())))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mrjob.bin import MRJobBinRunner
 
+from jobs.counters import grouped
 from jobs.engines.describe import describe_lines, script_plan
 from jobs.engines.rows.command_line import parse, words
 from jobs.engines.rows.machine import Machine
@@ -139,12 +140,7 @@ class RowsRunner(MRJobBinRunner):  # type: ignore[misc]  # mrjob is untyped
 
     def counters(self) -> list[dict[str, dict[str, int]]]:
         """Counters as mrjob gives them: for each step, group to counter to value."""
-        found: list[dict[str, dict[str, int]]] = []
-        for counted in self._counted:
-            found.append({})
-            for (group, name), value in sorted(counted.items()):
-                found[-1].setdefault(group, {})[name] = value
-        return found
+        return [grouped(counted) for counted in self._counted]
 
     def cat_output(self) -> Iterator[bytes]:
         """The output's bytes, part by part, in chunks, verified."""
