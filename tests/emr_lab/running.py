@@ -3,7 +3,6 @@
 import os
 import platform
 import subprocess
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,12 +86,3 @@ class Laptop:
     def asked(self, operation: str) -> list[Mapping[str, Any]]:
         """The bodies of this person's requests of EMR, of clusters in this bucket."""
         return [one.body for one in self.plane.asked(operation) if self.user.bucket in str(one.body)]
-
-
-def until(what: str, look: Any, seconds: float = 150) -> Any:
-    """What `look` gives, as soon as that is true."""
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.1)
-    return found

@@ -3,26 +3,13 @@
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from jobs.flows.file import load
 from jobs.flows.state import State, States
 from tests import command
 from tests.command import Result
-
-T = TypeVar("T")
-
-
-def until(what: str, look: Callable[[], T], seconds: float = 120) -> T:
-    """What `look` gives, as soon as that is true."""
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.05)
-    return found
 
 
 class Here:

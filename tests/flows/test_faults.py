@@ -13,7 +13,8 @@ import pytest
 
 from jobs import audit
 from jobs.errors import FaninError
-from tests.flows.running import Here, until
+from tests.flows.running import Here
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,9 @@ import pytest
 from jobs import audit
 from tests import command, lab
 from tests.engines.hadoop.conftest import Yarn, kill, own_lab, own_yarn
-from tests.flows.running import Here, until
+from tests.flows.running import Here
 from tests.storage.places import Place
+from tests.waiting import until
 
 __all__ = ["own_lab", "own_yarn"]
 pytestmark = [pytest.mark.hadoop, pytest.mark.slow]

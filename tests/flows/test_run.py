@@ -18,8 +18,9 @@ from jobs.flows.folds import Folds
 from jobs.flows.journal import place
 from jobs.flows.state import States
 from jobs.storage.inputs import resolve
-from tests.flows.running import Here, until
+from tests.flows.running import Here
 from tests.storage.places import Place
+from tests.waiting import until
 
 WAITS = "while ls gate 2>&- | grep -qx {0}; do sleep 0.05; done; echo {0} > {{output}}/x"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import command
-from tests.engines.hadoop.conftest import Yarn, kill, lab_environment, until, yarn
+from tests.engines.hadoop.conftest import Yarn, kill, lab_environment, yarn
 from tests.joins import oracle
 from tests.joins.cases import CASES
 from tests.joins.engines import in_buckets
@@ -15,6 +15,7 @@ from tests.joins.oracle import HOWS
 from tests.joins.test_conformance import folder
 from tests.joins.test_on_hadoop import AGES, ONE_PROCESS, USERS, events
 from tests.joins_tools.rows import ODD, write
+from tests.waiting import until
 
 __all__ = ["lab_environment", "yarn"]  # fixtures
 

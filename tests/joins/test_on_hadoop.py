@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests import command
-from tests.engines.hadoop.conftest import Yarn, kill, lab_environment, until, yarn
+from tests.engines.hadoop.conftest import Yarn, kill, lab_environment, yarn
 from tests.joins import oracle
 from tests.joins.cases import CASES
 from tests.joins.oracle import HOWS, Case
+from tests.waiting import until
 
 __all__ = ["lab_environment", "yarn"]  # fixtures
 

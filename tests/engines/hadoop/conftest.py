@@ -7,9 +7,9 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -18,16 +18,6 @@ from tests.command import Result
 from tests.storage.places import HdfsPlace
 
 JOBS = Path(__file__).with_name("jobs_under_test.py")
-T = TypeVar("T")
-
-
-def until(what: str, look: Callable[[], T], seconds: float = 60) -> T:
-    """What `look` gives, as soon as that is true."""
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
-        time.sleep(0.1)
-    return found
 
 
 class Yarn:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engines.hadoop.conftest import JOBS, Yarn, kill, until
+from tests.engines.hadoop.conftest import JOBS, Yarn, kill
+from tests.waiting import until
 
 pytestmark = [pytest.mark.hadoop, pytest.mark.slow]
 
