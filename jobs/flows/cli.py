@@ -9,7 +9,7 @@ from pathlib import Path
 from jobs.errors import UsageError
 from jobs.flows import show
 from jobs.flows.file import load
-from jobs.flows.flow import Graph
+from jobs.flows.graph import Graph
 from jobs.flows.journal import Journal, is_running, last, locked
 from jobs.flows.run import Run, command, plan
 from jobs.flows.state import States

@@ -1,27 +1,21 @@
-"""A flow, and the graph that it is with its parameters given: one node for each run of a step.
+"""A flow as it is declared, and how its steps become the nodes of a graph once its parameters are given."""
 
-clean ──> hits ──> top          count[a] ─┐
-      └─> sessions              count[b] ─┴─> total
-"""
-
-import fnmatch
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from itertools import product
 
 from jobs.errors import UsageError
+from jobs.flows.clashes import refuse_deletions, refuse_shared, whole
+from jobs.flows.graph import Graph, Node
 from jobs.flows.steps import Command, Delete, Join, Option, Step
 from jobs.flows.values import NAME, Parameter, filled, given, names, ranged
 from jobs.storage.base import base_name
-from jobs.storage.inputs import GLOB, resolve
+from jobs.storage.inputs import resolve
 from jobs.storage.local import STDIN
 from jobs.storage.manifest import digest
-from jobs.storage.places import absolute
 
 Shard = tuple[tuple[str, str], ...]
 GIVEN = ("-o", "--output-dir", "--overwrite")
@@ -36,7 +30,7 @@ class Flow:
     steps: Sequence[Step]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
-    def graph(self, said: Mapping[str, str]) -> "Graph":
+    def graph(self, said: Mapping[str, str]) -> Graph:
         """The graph with the parameters `said`; UsageError for what cannot be run, before anything runs."""
         values = given(self.parameters, said)
         _refuse_twice(self.steps)
@@ -46,8 +40,8 @@ class Flow:
         for step in steps:
             of[step.name] = list(_nodes(step, values, of))
             nodes |= {node.name: node for node in of[step.name]}
-        _refuse_shared(nodes.values())
-        _refuse_deletions(nodes.values())
+        refuse_shared(nodes.values())
+        refuse_deletions(nodes.values())
         return Graph(self.name, _key(of, values), values, nodes, nodes)
 
     def run(self, said: Mapping[str, str] | None = None, runner: str = "", jobs: int = 2) -> int:
@@ -58,85 +52,6 @@ class Flow:
         graph = self.graph(said or {})
         with locked(graph), closing(Journal(graph, None)) as journal:
             return Run(graph, runner, jobs, journal, quiet=True).run()
-
-
-@dataclass(frozen=True)
-class Node:
-    """One run of a step, its texts filled in.
-
-    inputs: paths, and nodes whose outputs they are.  after: nodes that must be done, too.  shard: its values of foreach.
-    """
-
-    name: str
-    step: Step
-    inputs: tuple["str | Node", ...]
-    after: tuple["Node", ...]
-    output: str
-    words: tuple[str, ...]
-    options: tuple[str, ...]
-    shard: Mapping[str, str]
-
-    @property
-    def nodes(self) -> list["Node"]:
-        """Those whose outputs it reads."""
-        return [one for one in self.inputs if isinstance(one, Node)]
-
-    @property
-    def needs(self) -> list["Node"]:
-        """Those that must be done before it."""
-        return [*self.nodes, *self.after]
-
-    @property
-    def paths(self) -> list[str]:
-        """What it reads, as paths."""
-        return [one.output if isinstance(one, Node) else one for one in self.inputs]
-
-    def command(self, runner: str, inputs: Sequence[str] | None = None) -> list[str]:
-        """The words of fanin's command line.  runner: the engine, '' for each command's own.  inputs: paths in place of its own."""
-        own = [one.output for one in self.after] if isinstance(self.step, Delete) else self.words
-        words = self.step.command(own, self.paths if inputs is None else inputs, self.output)
-        engine = ["-r", runner] if runner and self.step.engines and "--runner" not in self.options else []
-        return [*words, *engine, *self.options]
-
-
-@dataclass(frozen=True)
-class Graph:
-    """Nodes by name, each behind those that it needs.
-
-    key: what tells the flow, with its parameters, from others.  values: of the parameters.  whole: all nodes, where these are a part.
-    """
-
-    name: str
-    key: str
-    values: Mapping[str, str]
-    nodes: Mapping[str, Node]
-    whole: Mapping[str, Node]
-
-    @cached_property
-    def readers(self) -> Mapping[str, Sequence[Node]]:
-        """Of each node those that read its output."""
-        found: dict[str, list[Node]] = {name: [] for name in self.nodes}
-        for node in self.nodes.values():
-            for name in {one.name for one in node.nodes}:
-                found[name].append(node)
-        return found
-
-    def until(self, step: str | Node) -> "Graph":
-        """The part that a node, or the step or node of that name, needs, and itself."""
-        wanted = [step] if isinstance(step, Node) else self._named(step)
-        seen: set[str] = set()
-        while wanted:
-            node = wanted.pop()
-            if node.name not in seen:
-                seen.add(node.name)
-                wanted += node.needs
-        return replace(self, nodes={name: node for name, node in self.nodes.items() if name in seen})
-
-    def _named(self, step: str) -> list[Node]:
-        found = [node for node in self.nodes.values() if step in (node.name, node.step.name)]
-        if not found:
-            raise UsageError(f"no step {step!r}; there are: {', '.join(self.nodes)}")
-        return found
 
 
 def _refuse_twice(steps: Sequence[Step]) -> None:
@@ -287,58 +202,6 @@ def _texts(value: Option) -> list[str | None]:
     return [str(value)]
 
 
-def _refuse_shared(nodes: Iterable[Node]) -> None:
-    """Raises UsageError for two nodes with one output, for one in another's, and for one that reads another's unsaid."""
-    outputs: dict[str, Node] = {}
-    for node in nodes:
-        other = outputs.setdefault(_whole(node.output), node)
-        if other is not node:
-            raise UsageError(f"{node.step.at('output')}{node.output} is the output of {other.name}, too")
-    paths = sorted(outputs)
-    for output, node in outputs.items():
-        if around := _around(output.rpartition("/")[0], outputs):
-            raise UsageError(
-                f"{node.step.at('output')}{node.output} is in {around.output}, the output of {around.name}"
-            )
-        for path in node.inputs:
-            whole = _whole(path) if isinstance(path, str) else ""
-            if made := _around(whole, outputs) or outputs.get(_named(whole, paths)):
-                raise UsageError(
-                    f"{node.step.at('inputs')}{path} is the output of {made.name}, and would not be waited for;"
-                    f' write {{step = "{made.step.name}"}}'
-                )
-
-
-def _refuse_deletions(nodes: Iterable[Node]) -> None:
-    """Raises UsageError for a deletion of what none before it has read, or of what another might still read."""
-    readers: dict[str, list[Node]] = {}
-    for node in nodes:
-        for path in node.paths if not isinstance(node.step, Delete) else ():
-            readers.setdefault(path, []).append(node)
-    for node in nodes:
-        for path in node.paths if isinstance(node.step, Delete) else ():
-            if path not in readers:
-                raise UsageError(f"{node.step.at('inputs')}{path}: no step reads what is so called")
-            before = _before(node)
-            for reader in readers[path]:
-                if reader.name not in before:
-                    raise UsageError(
-                        f"{node.step.at('after')}{path} is read by {reader.name}, which is not waited for"
-                    )
-
-
-def _before(node: Node) -> set[str]:
-    """The names of all nodes that must be done before one."""
-    seen: set[str] = set()
-    wanted = list(node.after)
-    while wanted:
-        one = wanted.pop()
-        if one.name not in seen:
-            seen.add(one.name)
-            wanted += one.needs
-    return seen
-
-
 def _key(of: Mapping[str, Sequence[Node]], values: Mapping[str, str]) -> str:
     """Of the outputs; of a step that is run for each of some things, which may come and go, as it is declared."""
     told = []
@@ -353,29 +216,5 @@ def _key(of: Mapping[str, Sequence[Node]], values: Mapping[str, str]) -> str:
             if step.foreach
             else {}
         )
-        told.append([_whole(step.output if step.foreach else nodes[0].output), own])
+        told.append([whole(step.output if step.foreach else nodes[0].output), own])
     return digest(sorted(told, key=str))
-
-
-def _whole(path: str) -> str:
-    return absolute(path).rstrip("/")
-
-
-def _around(path: str, outputs: Mapping[str, Node]) -> Node | None:
-    """The node whose output is `path`, or a folder that it is in."""
-    while path and path not in outputs:
-        path = path.rpartition("/")[0]
-    return outputs.get(path)
-
-
-def _named(path: str, outputs: Sequence[str]) -> str:
-    """One of the sorted `outputs` that the glob `path` names, or in which it can name something; else ''."""
-    if first := GLOB.search(path):
-        begin, names = path[: first.start()], path.split("/")
-        at = bisect_left(outputs, begin)
-        while at < len(outputs) and outputs[at].startswith(begin):
-            found = outputs[at].split("/")
-            if len(found) <= len(names) and all(map(fnmatch.fnmatchcase, found, names)):
-                return outputs[at]
-            at += 1
-    return ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.errors import FaninError
-from jobs.flows.flow import Node
+from jobs.flows.graph import Node
 from jobs.flows.signature import Parts, output_of
 from jobs.storage.base import MANIFEST, base_name, join
 from jobs.storage.inputs import expanded, resolve

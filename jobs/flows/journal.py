@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from jobs.errors import FaninError, UsageError
-from jobs.flows.flow import Graph
+from jobs.flows.graph import Graph
 
 LOOKS, LOOK = 5, 0.02  # times, seconds
 

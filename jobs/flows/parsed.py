@@ -7,7 +7,7 @@ from contextlib import redirect_stderr
 from typing import Any
 
 from jobs.errors import FaninError, UsageError
-from jobs.flows.flow import Node
+from jobs.flows.graph import Node
 from jobs.flows.steps import Bucket, Join, Merge, Run, Step, Streaming
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from jobs.errors import FaninError
 from jobs.flows import lifeline
-from jobs.flows.flow import Graph, Node
 from jobs.flows.folds import Fold, Folds, clean
+from jobs.flows.graph import Graph, Node
 from jobs.flows.journal import Journal
 from jobs.flows.state import State, States
 from jobs.flows.steps import Command, Delete, Reduce

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from jobs.flows.flow import Graph, Node
+from jobs.flows.graph import Graph, Node
 from jobs.flows.state import State
 
 COLORS = {

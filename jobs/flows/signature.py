@@ -13,7 +13,7 @@ from modulefinder import ModuleFinder
 from typing import Any
 
 from jobs.engines.describe import sha256
-from jobs.flows.flow import Node
+from jobs.flows.graph import Node
 from jobs.flows.parsed import plan_of
 from jobs.flows.steps import Run
 from jobs.secrets import concealed

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from jobs.errors import FaninError, UsageError
 from jobs.flows.delete import deleted, left
-from jobs.flows.flow import Graph, Node
+from jobs.flows.graph import Graph, Node
 from jobs.flows.signature import Parts, differences, identity_of, output_of, parts
 from jobs.flows.steps import Delete
 from jobs.storage.base import MANIFEST, Entry, join

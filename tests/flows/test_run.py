@@ -13,8 +13,8 @@ import pytest
 
 from jobs.flows import state
 from jobs.flows.file import load
-from jobs.flows.flow import Node
 from jobs.flows.folds import Folds
+from jobs.flows.graph import Node
 from jobs.flows.journal import place
 from jobs.flows.state import States
 from jobs.storage.inputs import resolve
