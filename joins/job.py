@@ -159,7 +159,11 @@ class JoinJob(PlannedJob):
             )
         if self._engine() == "local":
             return here(plan, sources, o.strategy, self._parts())
-        return choose(plan, sources, o.strategy, self._parts(), parse_size(o.max_broadcast))
+        return choose(plan, sources, o.strategy, self._parts(), parse_size(o.max_broadcast), self._max_rows())
+
+    def _max_rows(self) -> int | None:
+        most = self.options.max_rows
+        return most if most is None else at_least("--max-rows", most, 0)
 
     def _refuse_combinations(self) -> None:
         """UsageError for options that do not go together."""
@@ -170,10 +174,6 @@ class JoinJob(PlannedJob):
             )
         if o.presorted and (o.max_rows is not None or self._engine() != "local"):
             raise UsageError(f"--presorted: merges as it reads, here; it goes without --max-rows and -r {o.runner}")
-        if o.max_rows is not None and self._engine() != "local":
-            raise UsageError(
-                "--max-rows counts keys with -r local, not on Hadoop; `fanin hot-keys -r hadoop` tells the worst"
-            )
 
     def _inputs(self) -> list[str]:
         o = self.options
@@ -182,8 +182,7 @@ class JoinJob(PlannedJob):
     def _runner(self, engine: str) -> Any:
         o = self.options
         self._refuse_combinations()
-        most = None if o.max_rows is None else at_least("--max-rows", o.max_rows, 0)
-        sources = self.sources()
+        most, sources = self._max_rows(), self.sources()
         plan, settings = self.plan(sources), self._settings()
         if o.presorted:
             from joins import presorted

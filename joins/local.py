@@ -16,7 +16,7 @@ from jobs.database import database, make_partials, output_columns
 from jobs.engines.describe import Made, manifest
 from jobs.engines.local import Settings, attempt, limits_of, total, write, write_parts
 from jobs.engines.progress import Progress
-from jobs.errors import FaninError, UsageError
+from jobs.errors import UsageError
 from jobs.plan import Plan
 from jobs.spill import Spill
 from jobs.storage.inputs import Inputs
@@ -26,6 +26,7 @@ from jobs.text.sources import Reading
 from joins import stages
 from joins.bucketed import FUNCTION
 from joins.database import open_join
+from joins.explosion import matches, refuse, refuse_standard_input
 from joins.plan import NAMES, JoinPlan, Name
 
 Sources = Mapping[Name, Inputs]
@@ -38,15 +39,16 @@ def run(plan: JoinPlan, sources: Sources, path: str, settings: Settings, max_row
     Raises FaninError, and leaves nothing, when anything fails.
     """
     both = together(sources)
-    if max_rows is not None and STDIN in {file.name for file in both.files}:
-        raise UsageError("--max-rows counts the keys of both inputs first, and standard input can be read only once")
+    if max_rows is not None:
+        refuse_standard_input(both.files)
     readings = readings_of(plan)
     texts = {name: partial(readings[name].texts, sources[name].files) for name in NAMES}
     with attempt(path, settings, both.files, *readings.values()) as (output, progress):
         with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
             plan, columns = open_join(connection, plan, texts)
             if max_rows is not None:
-                refuse_explosion(connection, plan, max_rows)
+                counts: dict[Name, str] = {name: f"({key_counts(plan, name)})" for name in NAMES}
+                refuse(matches(connection, counts, dict.fromkeys(NAMES, 1)), max_rows)
                 for reading in readings.values():
                     reading.counters.clear()
             columns = _write(connection, output, plan, columns, settings.parts, progress)
@@ -102,23 +104,12 @@ def parted_by(plan: JoinPlan, parts: int) -> dict[str, object]:
     return {"function": function, "columns": keys, "buckets": parts} if keys else {}
 
 
-def refuse_explosion(connection: duckdb.DuckDBPyConnection, plan: JoinPlan, most: int) -> None:
-    """Counts the keys of both sides; FaninError, naming the worst, if more rows than `most` would match."""
-    counts = ", ".join(
-        f"(SELECT {stages.key_text(plan, name)} AS key, count(*)::HUGEINT AS n FROM {alias}"
-        f" WHERE {stages.known(plan, name)} GROUP BY ALL) AS {alias}_counts"
-        for name, alias in stages.ALIAS.items()
+def key_counts(plan: JoinPlan, name: Name) -> str:
+    """SQL of `key`, the join key, and `n`, its rows, of those of a side that can match."""
+    return (
+        f"SELECT {stages.key_text(plan, name)} AS key, count(*) AS n FROM {stages.ALIAS[name]}"
+        f" WHERE {stages.known(plan, name)} GROUP BY ALL"
     )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE matches AS SELECT l_counts.key AS key, l_counts.n AS l, r_counts.n AS r"
-        f" FROM {counts} WHERE l_counts.key = r_counts.key"
-    )
-    total = connection.execute("SELECT coalesce(sum(l * r), 0) FROM matches").fetchall()[0][0]
-    worst = connection.execute("SELECT * FROM matches ORDER BY l * r DESC, key LIMIT 3").fetchall()
-    connection.execute("DROP TABLE matches")
-    if total > most:
-        told = ", ".join(f"{key!r} ({left} x {right})" for key, left, right in worst)
-        raise FaninError(f"{total} rows would match, more than --max-rows {most}; most of them have the key {told}")
 
 
 def _write(

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from jobs.errors import UsageError
 from joins.broadcast import refusal, shipped_side, text_sizes
 from joins.bucketed import buckets, difference
-from joins.local import Sources
+from joins.explosion import refuse, refuse_standard_input
+from joins.local import Sources, together
 from joins.plan import NAMES, JoinPlan, Name
 from joins.salting import Hot, choose_hot
 from joins.sample import Sample, sample
@@ -45,17 +46,26 @@ class Choice:
         return "\n".join(told)
 
 
-def choose(plan: JoinPlan, sources: Sources, asked: str, parts: int | None, limit: int = BROADCAST) -> Choice:
+def choose(
+    plan: JoinPlan,
+    sources: Sources,
+    asked: str,
+    parts: int | None,
+    limit: int = BROADCAST,
+    max_rows: int | None = None,
+) -> Choice:
     """The strategy of a join on Hadoop: the one asked for, UsageError if it cannot be had; or, of `auto`, the cheapest.
 
     parts: as many reducers, None for one, or whatever a strategy needs.  limit: bytes of text that the side that is
-    shipped may have.
+    shipped may have.  max_rows: refuse to join if more rows than these would match, as far as a sample tells.
     """
+    if max_rows is not None:
+        refuse_standard_input(together(sources).files)
     sizes, reducers = text_sizes(sources), parts or 1
     unlike = difference(plan, sources, parts)
     shipped, refused = _broadcast(plan, sizes, limit)
     found, hot = None, []
-    if asked == "salted" or (asked == "auto" and refused and unlike):
+    if asked == "salted" or (asked == "auto" and refused and unlike) or max_rows is not None:
         found = sample(plan, sources)
         hot = choose_hot(plan, found, reducers)
     all_bytes = sum(sizes.values())
@@ -65,9 +75,11 @@ def choose(plan: JoinPlan, sources: Sources, asked: str, parts: int | None, limi
         Option("sort_merge", "", f"shuffles and sorts about {_bytes(all_bytes)}; its slowest reducer gets all of the commonest key"),
         Option("salted", "", f"as sort_merge, and {_hot_keys(plan, hot, found)}"),
     ]  # fmt: skip
+    if why := next((option.refused for option in options if option.strategy == asked), ""):
+        raise UsageError(f"--strategy {asked}: {why}")
+    if found and max_rows is not None:
+        refuse(found.matches, max_rows)
     if asked != "auto":
-        if why := next(option.refused for option in options if option.strategy == asked):
-            raise UsageError(f"--strategy {asked}: {why}")
         return Choice(asked, "it was asked for", options, hot if asked == "salted" else [])
     if not unlike:
         return Choice("partitioned", "both sides are bucketed alike, as their manifests prove", options, [])

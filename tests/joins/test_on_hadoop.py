@@ -213,9 +213,21 @@ REFUSED: list[tuple[list[str], str]] = [
     (["--strategy", "salted", "--order"], "--strategy sort_merge"),
     (["--strategy", "salted", "--select", "l.*"], "name each column"),
     (["--strategy", "salted", "--select", "l, r.age"], "name each column"),
-    (["--max-rows", "5"], "--max-rows counts keys with -r local"),
     (["-D", "stream.reduce.output=x"], "the engine sets it"),
 ]
+
+
+@pytest.mark.parametrize("options", [[], ["--strategy", "sort_merge"], ["--explain"]])
+def test_an_explosion_is_refused_by_the_counts_of_a_sample(yarn: Yarn, options: list[str]) -> None:
+    yarn.place.write(f"{yarn.root}/l.tsv", b"id\turl\n" + b"a\t/\n" * 30 + b"b\t/\n" * 2 + b"\\N\t/\n" * 50)
+    yarn.place.write(f"{yarn.root}/r.tsv", b"id\tage\n" + b"a\t1\n" * 40 + b"c\t1\n" + b"b\t1\n")
+    job = ["join", f"{yarn.root}/l.tsv", f"{yarn.root}/r.tsv", "--on", "id", "-r", "hadoop", *options]
+    done = command.run(*job, "--max-rows", "1201", "-o", f"{yarn.root}/out", env=yarn.env)
+    why = "1202 rows would match, more than --max-rows 1201; most of them have the key 'a' (30 x 40), 'b' (2 x 1)"
+    assert (done.code, done.err.strip()) == (1, f"fanin: {why}")
+    assert yarn.place.names(yarn.root) == ["l.tsv", "r.tsv"]
+    if options == ["--explain"]:
+        command.run(*job, "--max-rows", "1202", env=yarn.env).ok()
 
 
 @pytest.mark.parametrize(("options", "why"), REFUSED)
