@@ -40,12 +40,14 @@ from jobs.text.arrow import Streamable, StreamFailed, records
 from jobs.text.formats import Format, Head, Parquet, Tsv
 from jobs.text.sources import Reading, peeked
 
+UNCOUNTED = 64_000_000  # bytes
+
 
 @dataclass(frozen=True)
 class Settings:
     """How a run goes, beside its plan.
 
-    parts: part files to write.  memory: DuckDB's bytes, None for a quarter of the machine.  threads: None for
+    parts: part files to write.  memory: bytes for DuckDB, None for a quarter of the machine.  threads: None for
     all cores.  overwrite: whether an existing output is replaced.  quiet: no progress on a terminal either.
     arguments: the command line, for the manifest.
     """
@@ -161,8 +163,9 @@ def _opened(
 
 
 def limits_of(settings: Settings, output: Output) -> Limits:
-    """What DuckDB may use in a run that writes `output`."""
-    return Limits(settings.memory or default_memory(), _threads(settings), output.spill)
+    """What DuckDB may use in a run that writes `output`: a little less than it is given, as it takes more than it counts."""
+    memory = settings.memory or default_memory()
+    return Limits(memory - min(memory // 6, UNCOUNTED), _threads(settings), output.spill)
 
 
 def query(plan: Plan, types: Mapping[str, str], parts: int) -> str:
