@@ -29,6 +29,7 @@ from joins import one_input
 from joins.bucketed import FUNCTION
 from joins.bucketing import BucketPlan
 from joins.database import open_side
+from joins.inputs import opened, refuse_parquet
 
 
 def run(plan: BucketPlan, inputs: Inputs, path: str, settings: Settings) -> Counter[str]:
@@ -39,7 +40,8 @@ def run(plan: BucketPlan, inputs: Inputs, path: str, settings: Settings) -> Coun
     reading = Reading(plan.max_line, plan.strict, shape=plan.side.input)
     with attempt(path, settings, inputs.files, reading) as (output, progress):
         with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
-            open_side(connection, plan.side, partial(reading.texts, inputs.files))
+            side = opened(connection, plan.side, inputs, output.spill, reading.counters)
+            open_side(connection, side, partial(reading.texts, inputs.files))
             write_parts(connection.sql(plan.records()), output.part, plan.buckets, progress)
         counters = reading.counters + Counter(records=output.records, spilled=spill.most)
         made = Made(plan.job, plan.to_dict(), inputs, settings.arguments, counters)
@@ -80,6 +82,7 @@ class Bucket(PlannedJob):
         inputs = resolve(o.args or ["-"])
         plan = self.plan(inputs)
         if engine == "hadoop":
+            refuse_parquet("-r hadoop", [plan.side])
             from joins.bucket_runner import BucketRunner  # brings what no other engine needs
 
             return BucketRunner(plan, inputs, settings, **self._hadoop_options())

@@ -5,7 +5,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jobs.database import parse_size
-from jobs.engines.local import heads, refuse_records
 from jobs.engines.runner import LocalRunner
 from jobs.errors import UsageError
 from jobs.measures import Measure
@@ -15,8 +14,9 @@ from jobs.storage.inputs import Inputs, resolve
 from jobs.text.sources import Reading
 from jobs.top import TopK
 from joins.bucketed import in_buckets
+from joins.inputs import refuse_parquet, side_of
 from joins.plan import HOWS, NAMES, JoinPlan, Name
-from joins.sides import Layout, add_options, bound, keys_of, known_heads, told
+from joins.sides import Layout, add_options, keys_of, told
 
 if TYPE_CHECKING:
     from joins.hadoop import JoinRunner
@@ -113,11 +113,9 @@ class JoinJob(PlannedJob):
             raise UsageError("join: give --on, the columns to join on, as user_id or user_id=id,region")
         reading = Reading(self._max_line(), o.strict)
         sides = {
-            name: bound(self.layout(name), keys, heads(sources[name], reading) or known_heads(sources[name]), name)
+            name: side_of(self.layout(name), keys, sources[name], reading, name)
             for name, keys in zip(NAMES, keys_of(o.on), strict=True)
         }
-        for side in NAMES:
-            refuse_records(sides[side].input, sources[side])
         name = f"{kind.__module__}:{kind.__qualname__}"
         aggregate = None
         if self.group_by or self.measures:
@@ -153,6 +151,8 @@ class JoinJob(PlannedJob):
         from joins.planner import Choice, choose, here  # it knows all strategies, which stand on this module
 
         o = self.options
+        if o.presorted or self._engine() != "local":
+            refuse_parquet("--presorted" if o.presorted else f"-r {self._engine()}", plan.sides.values())
         if o.presorted:
             return Choice(
                 "presorted", "both sides are in order of their keys: they are merged, and nothing is sorted", [], []
@@ -184,6 +184,7 @@ class JoinJob(PlannedJob):
         self._refuse_combinations()
         most, sources = self._max_rows(), self.sources()
         plan, settings = self.plan(sources), self._settings()
+        choice = self._choice(plan, sources)
         if o.presorted:
             from joins import presorted
 
@@ -191,11 +192,9 @@ class JoinJob(PlannedJob):
         if engine == "local":
             from joins import local
 
-            self._choice(plan, sources)  # refuses what this engine cannot have either
             if o.strategy == "partitioned":
                 settings = in_buckets(plan, sources, settings)
             return LocalRunner(lambda path: local.run(plan, sources, path, settings, most), o.output_dir)
-        choice = self._choice(plan, sources)
         return runner_of(choice.strategy)(plan, sources, settings, choice.hot, **self._hadoop_options())
 
 

@@ -27,6 +27,7 @@ from joins import stages
 from joins.bucketed import FUNCTION
 from joins.database import open_join
 from joins.explosion import matches, refuse, refuse_standard_input
+from joins.inputs import with_files
 from joins.plan import NAMES, JoinPlan, Name
 
 Sources = Mapping[Name, Inputs]
@@ -43,16 +44,20 @@ def run(plan: JoinPlan, sources: Sources, path: str, settings: Settings, max_row
         refuse_standard_input(both.files)
     readings = readings_of(plan)
     texts = {name: partial(readings[name].texts, sources[name].files) for name in NAMES}
+    counters: Counter[str] = Counter()  # of what DuckDB reads by itself
     with attempt(path, settings, both.files, *readings.values()) as (output, progress):
         with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
-            plan, columns = open_join(connection, plan, texts)
+            opened, columns = open_join(
+                connection, with_files(connection, plan, sources, output.spill, counters), texts
+            )
+            plan = plan.with_columns({name: frozenset(opened.sides[name].columns) for name in NAMES})
             if max_rows is not None:
                 counts: dict[Name, str] = {name: f"({key_counts(plan, name)})" for name in NAMES}
                 refuse(matches(connection, counts, dict.fromkeys(NAMES, 1)), max_rows)
                 for reading in readings.values():
                     reading.counters.clear()
             columns = _write(connection, output, plan, columns, settings.parts, progress)
-        counters = counted(readings, output, spill)
+        counters += counted(readings, output, spill)
         made = Made(plan.job, plan.to_dict(), both, settings.arguments, counters)
         output.publish(described(made, plan, columns, settings.parts))
     return counters

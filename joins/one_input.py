@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.database import Limits, database
-from jobs.engines.local import heads, refuse_records
 from jobs.errors import UsageError
 from jobs.storage.inputs import Inputs
 from jobs.text.sources import Reading
 from joins import sides
 from joins.database import open_side
+from joins.inputs import side_of
 from joins.plan import Side
-from joins.sides import Layout, bound, keys_of, told
+from joins.sides import Layout, keys_of, told
 
 
 def add_options(add: Callable[..., Any]) -> None:
@@ -29,8 +29,7 @@ def side(options: Any, inputs: Inputs, reading: Reading) -> Side:
     keys, others = keys_of(options.on)
     if keys != others:
         raise UsageError(f"--on {options.on!r}: there is one input; write the names that its columns have")
-    found = bound(told(options, Layout(), None), keys, heads(inputs, reading), None)
-    refuse_records(found.input, inputs)
+    found = side_of(told(options, Layout(), None), keys, inputs, reading, None)
     for key in found.keys:
         if found.keys.count(key) > 1:
             raise UsageError(f"--on: {key} is there twice; name it once")

@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.errors import UsageError
 from jobs.storage.inputs import Inputs
-from jobs.text.formats import Csv, Format, Head, JsonLines, Log, Tsv
+from jobs.text.formats import Csv, Format, Head, JsonLines, Log, Parquet, Tsv
 from jobs.text.formats.separated import NUMBER, Separated
 from joins.plan import Name, Side
 
@@ -16,7 +16,7 @@ from joins.plan import Name, Side
 class Layout:
     """What options tell of a side.
 
-    format: tsv, csv, jsonl, common, combined, or an nginx log_format.  header: whether files begin with their columns' names.
+    format: tsv, csv, jsonl, parquet, common, combined, or an nginx log_format.  header: whether files begin with their columns' names.
     columns: `name` or `name:type`, by comma: all of a line's, in order, if there is no header; those that are wanted, if there is.
     """
 
@@ -31,7 +31,7 @@ class Layout:
 
 def add_options(add: Callable[..., Any]) -> None:
     """The options that tell a Layout, but its columns and condition.  add: a job's add_passthru_arg."""
-    add("--format", metavar="F", help="tsv (default), csv, jsonl, common, combined or an nginx log_format")
+    add("--format", metavar="F", help="tsv (default), csv, jsonl, parquet, common, combined or an nginx log_format")
     add("--header", action="store_true", help="files begin with their columns' names")
     add("--delimiter", metavar="C", help="between a csv's columns (default a comma)")
     add("--null", metavar="TEXT", help=r"what stands for null (default \N in tsv, nothing in csv)")
@@ -59,15 +59,21 @@ def told(options: Any, declared: Layout, name: Name | None) -> Layout:
     )
 
 
-def bound(layout: Layout, keys: Sequence[str], heads: Sequence[Head], name: Name | None) -> Side:
+def bound(
+    layout: Layout,
+    keys: Sequence[str],
+    heads: Sequence[Head],
+    name: Name | None,
+    found: Mapping[str, str] | None = None,
+) -> Side:
     """The side `name` as its options and the heads of its files tell it; UsageError where they do not fit.
 
-    name: None for the only input of a tool that prepares a join.
+    name: None for the only input of a tool that prepares a join.  found: the columns of Parquet, if no options give them.
     Columns are called by their names, where there is a header or options give them, else by number, from 1.
     """
     declared = declared_columns(layout.columns, name)
     if layout.format not in ("tsv", "csv"):
-        return _checked(_named(layout, declared, name), keys, layout.where, name)
+        return _checked(_named(layout, declared or found or {}, name), keys, layout.where, name)
     known = next((head.columns for head in heads if head.columns is not None), None)
     by_number = all(NUMBER.fullmatch(key) for key in keys)
     headed = layout.header or known is not None or not (declared or by_number)
@@ -82,7 +88,7 @@ def bound(layout: Layout, keys: Sequence[str], heads: Sequence[Head], name: Name
     if not heads:
         if declared:
             return bound(replace(layout, header=False), keys, heads, name)
-        raise UsageError(f"{_called_side(name)} is empty, so that nothing tells its columns; give {_option(name)}")
+        raise UsageError(f"{_called_side(name)} is empty, so that nothing tells its columns; give {option(name)}")
     names = list(known) if known is not None else _split(layout, heads[0])
     if not headed:
         columns = {str(number): "text" for number, _ in enumerate(names, 1)}
@@ -91,7 +97,7 @@ def bound(layout: Layout, keys: Sequence[str], heads: Sequence[Head], name: Name
     twice = sorted({column for column in names if names.count(column) > 1})
     if twice and not declared:
         raise UsageError(
-            f"{heads[0].name}: its header has the column {twice[0]!r} more than once; say which are wanted with {_option(name)}"
+            f"{heads[0].name}: its header has the column {twice[0]!r} more than once; say which are wanted with {option(name)}"
         )
     format = _separated(replace(layout, header=True), declared or dict.fromkeys(names, "text"), None).bind(heads)
     return _checked(replace(format, width=len(names)), _called(keys, names), layout.where, name)
@@ -114,18 +120,16 @@ def declared_columns(text: str, name: Name | None) -> dict[str, str]:
     for piece in filter(None, (piece.strip() for piece in text.split(","))):
         column, _, type = piece.partition(":")
         if column.strip() in columns:
-            raise UsageError(f"{_option(name)}: the column {column.strip()!r} twice")
+            raise UsageError(f"{option(name)}: the column {column.strip()!r} twice")
         columns[column.strip()] = type.strip() or "text"
     return columns
 
 
 def _named(layout: Layout, declared: Mapping[str, str], name: Name | None) -> Format:
     if layout.format == "parquet":
-        raise UsageError(f"{_called_side(name)}: joins read text, not Parquet, so far")
+        return Parquet(declared, zone=layout.zone)
     if not declared:
-        raise UsageError(
-            f"{_called_side(name)}: {layout.format} tells no columns; give {_option(name)} 'id, at:time'"
-        )
+        raise UsageError(f"{_called_side(name)}: {layout.format} tells no columns; give {option(name)} 'id, at:time'")
     if layout.format == "jsonl":
         return JsonLines(declared, zone=layout.zone)
     return Log(declared, layout.format, zone=layout.zone)
@@ -170,7 +174,8 @@ def _called_side(name: Name | None) -> str:
     return f"the {name} side" if name else "the input"
 
 
-def _option(name: Name | None) -> str:
+def option(name: Name | None) -> str:
+    """What tells the columns of a side, or of the only input."""
     return f"--{name}-columns" if name else "--columns"
 
 

@@ -145,21 +145,32 @@ def heads(inputs: Inputs, reading: Reading) -> list[Head]:
 def _opened(
     connection: duckdb.DuckDBPyConnection, plan: Plan, files: Sequence[InputFile], spill: Path, counters: Counter[str]
 ) -> Plan:
-    """`plan`; of Parquet one that knows its files, of which those of other storages are copied to the folder `spill`."""
+    """`plan`; of Parquet one that knows its files."""
     if not isinstance(plan.input, Parquet):
         return plan
+    return replace(plan, input=parquet_of(connection, plan.input, files, spill, counters))
+
+
+def parquet_of(
+    connection: duckdb.DuckDBPyConnection,
+    input: Parquet,
+    files: Sequence[InputFile],
+    spill: Path,
+    counters: Counter[str],
+) -> Parquet:
+    """The input, which knows its files: those of other storages are copied to the folder `spill`. Counts their rows."""
     paths = {}
     for number, file in enumerate(files):
         paths[file.name] = file.name
         if file.name == STDIN or not isinstance(file.storage, Local):
-            spill.mkdir(exist_ok=True)
+            spill.mkdir(parents=True, exist_ok=True)
             paths[file.name] = str(spill / f"input-{number}.parquet")
             with open(paths[file.name], "wb") as copy:
                 copy.writelines(file.chunks())
-    opened = plan.input.of_files(connection, paths)
+    opened = input.of_files(connection, paths)
     rows = connection.execute(f"SELECT count(*) FROM {opened.texts().source}").fetchall()[0][0]
     counters.update(lines=rows, read=sum(os.path.getsize(path) for path in paths.values()))
-    return replace(plan, input=opened)
+    return opened
 
 
 def limits_of(settings: Settings, output: Output) -> Limits:

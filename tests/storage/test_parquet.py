@@ -35,6 +35,21 @@ def test_columns_of_every_storage(place: Place, tmp_path: Path) -> None:
     assert out.splitlines() == sorted(lines)
 
 
+def test_both_sides_of_a_join(place: Place, tmp_path: Path) -> None:
+    for name, count in (("l", 9), ("r", 2)):
+        place.write(f"{place.root}/{name}.parquet", parquet(tmp_path, ROWS.format(count=count)))
+    columns = [
+        "--format",
+        "parquet",
+        "--left-columns",
+        "n:integer, money:decimal(2)",
+        "--right-columns",
+        "n:integer, k",
+    ]
+    done = command.run("join", f"{place.root}/l.parquet", f"{place.root}/r.parquet", "--on", "n", *columns)
+    assert done.ok().out == b"0\t0.00\ta\n1\t0.25\ttab\\t\n"
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> str:
     path = tmp_path / "in.parquet"

@@ -27,7 +27,7 @@ class Parquet(Format):
 
     def of_files(self, connection: duckdb.DuckDBPyConnection, files: Mapping[str, str]) -> "Parquet":
         """This format for the files of these names and local paths; UsageError for one without a column, or of other types."""
-        schemas = {name: _schema(connection, name, path) for name, path in files.items()}
+        schemas = {name: schema_of(connection, name, path) for name, path in files.items()}
         found: dict[str, str] = {}
         for name, schema in schemas.items():
             for column in self.columns:
@@ -65,6 +65,20 @@ class Parquet(Format):
         )  # fmt: skip
 
 
+def declared(found: str) -> str:
+    """The type that a column of the DuckDB type `found` may be declared as, without loss; '' if there is none.
+
+    >>> declared("BIGINT"), declared("DECIMAL(9,2)"), declared("INTEGER[]")
+    ('integer', 'decimal(2)', '')
+    """
+    if found == "VARCHAR":
+        return "text"
+    scale = re.fullmatch(r"DECIMAL\([0-9]+,([0-9]+)\)", found)
+    decimals = [f"decimal({scale[1]})"] if scale else []
+    types = ("integer", *decimals, "boolean", "date", "time", "float", "text")
+    return next((type for type in types if _holds(type, found)), "")
+
+
 def _holds(declared: str, found: str) -> bool:
     """Whether a column of the DuckDB type `found` can be read as the type `declared`."""
     name = declared.partition("(")[0]
@@ -80,7 +94,8 @@ def _holds(declared: str, found: str) -> bool:
     return found in {"float": ("FLOAT", "DOUBLE"), "boolean": ("BOOLEAN",), "date": ("DATE",)}.get(name, ())
 
 
-def _schema(connection: duckdb.DuckDBPyConnection, name: str, path: str) -> dict[str, str]:
+def schema_of(connection: duckdb.DuckDBPyConnection, name: str, path: str) -> dict[str, str]:
+    """Column to DuckDB type of a local file, which messages call `name`; UsageError if it is not Parquet."""
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(path)})").fetchall()
     except duckdb.Error as error:
