@@ -16,11 +16,11 @@ from joins.plan import Name, Side
 class Layout:
     """What options tell of a side.
 
-    format: tsv, csv, jsonl, parquet, common, combined, or an nginx log_format.  header: whether files begin with their columns' names.
+    format: '' for that which the files' names tell; tsv, csv, jsonl, parquet, common, combined, or an nginx log_format.  header: whether files begin with their columns' names.
     columns: `name` or `name:type`, by comma: all of a line's, in order, if there is no header; those that are wanted, if there is.
     """
 
-    format: str = "tsv"
+    format: str = ""
     header: bool = False
     columns: str = ""
     delimiter: str = ","
@@ -31,7 +31,8 @@ class Layout:
 
 def add_options(add: Callable[..., Any]) -> None:
     """The options that tell a Layout, but its columns and condition.  add: a job's add_passthru_arg."""
-    add("--format", metavar="F", help="tsv (default), csv, jsonl, parquet, common, combined or an nginx log_format")
+    add("--format", metavar="F", help="tsv, csv, jsonl, parquet, common, combined or an nginx log_format (default what .csv,"
+        " .jsonl and .parquet say, else tsv)")  # fmt: skip
     add("--header", action="store_true", help="files begin with their columns' names")
     add("--delimiter", metavar="C", help="between a csv's columns (default a comma)")
     add("--null", metavar="TEXT", help=r"what stands for null (default \N in tsv, nothing in csv)")

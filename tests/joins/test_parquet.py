@@ -42,7 +42,7 @@ def test_the_records_are_those_of_the_same_rows_as_text(how: str) -> None:
     typed += ["--right-columns", "id:integer, amount:decimal(2), at:time, even:boolean"]
     expected = joined("l.tsv", "r.tsv", "--how", how, *typed)
     assert expected
-    assert joined("l.parquet", "r.parquet", "--how", how, "--format", "parquet") == expected
+    assert joined("l.parquet", "r.parquet", "--how", how) == expected
     mixed = ["--left-format", "parquet", "--header", *typed[3:]]
     assert joined("l.parquet", "r.tsv", "--how", how, *mixed) == expected
 
