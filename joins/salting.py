@@ -91,13 +91,15 @@ def _part(text: bytes, parts: int) -> int:
 def salted(plan: JoinPlan) -> JoinPlan:
     """The plan of a join of rows that have a salt: what reducers join."""
     kept = "NOT coalesce(l.{marker}, false)"
-    if plan.how in ("semi", "anti"):
+    if plan.how == "inner":
+        cell = ""  # each pair meets once, no other row is told, and no markers are sent
+    elif plan.how in ("semi", "anti"):
         cell = f"{kept} AND l.{{decides}}"
     else:
         both = "(l.{salt} IS NOT NULL AND r.{salt} IS NOT NULL)"
         cell = f"{kept} AND NOT coalesce(r.{{marker}}, false) AND ({both} OR coalesce(l.{{decides}}, r.{{decides}}))"
     cell = cell.format(salt=identifier(SALT), decides=identifier(DECIDES), marker=identifier(MARKER))
-    where = f"({cell}) AND (\n{plan.where}\n)" if plan.where else cell
+    where = f"({cell}) AND (\n{plan.where}\n)" if cell and plan.where else cell or plan.where
     sides = {name: _salted(plan.sides[name]) for name in NAMES}
     return replace(plan, left=sides["left"], right=sides["right"], select=stages.select_list(plan), where=where)
 
