@@ -41,6 +41,7 @@ from jobs.text.formats import Format, Head, Parquet, Tsv
 from jobs.text.sources import Reading, peeked
 
 UNCOUNTED = 64_000_000  # bytes
+LITTLE = 128_000_000  # of which DuckDB needs all
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ def parquet_of(
 def limits_of(settings: Settings, output: Output) -> Limits:
     """What DuckDB may use in a run that writes `output`: a little less than it is given, as it takes more than it counts."""
     memory = settings.memory or default_memory()
-    return Limits(memory - min(memory // 6, UNCOUNTED), _threads(settings), output.spill)
+    told = max(memory - min(memory // 6, UNCOUNTED), min(memory, LITTLE))
+    return Limits(told, _threads(settings), output.spill)
 
 
 def query(plan: Plan, types: Mapping[str, str], parts: int) -> str:
