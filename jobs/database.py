@@ -174,6 +174,7 @@ def explain_failure(error: duckdb.Error | StreamFailed, *readings: Reading) -> B
 def _place_of(misfit: str, reading: Reading) -> str:
     """`file:line: ` of the line that is told as `misfit`, or ''."""
     format = reading.shape
+    misfit += " "  # which DuckDB leaves out behind an empty line
     if not isinstance(format, Format) or "in the line " not in misfit:
         return ""
     for name, piece in list(reading.recent):

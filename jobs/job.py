@@ -1,6 +1,7 @@
 """fanin's jobs as mrjob's command line knows them: the options of all of them, engines, and exit codes."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -50,6 +51,7 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
     def make_runner(self) -> Any:
         """mrjob's way to drive a job from a program: with job.make_runner() as runner: runner.run()."""
         engine = self._engine()
+        check_confs(self.options.conf_paths)
         if engine != "emr":
             if self.options.dry_run:
                 raise UsageError("--dry-run: prints what EMR would be asked; give -r emr")
@@ -137,6 +139,13 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
 
     def _hadoop_options(self) -> dict[str, Any]:
         return self._mrjobs_options() | {name: getattr(self.options, name) for name in NODE_OPTIONS}
+
+
+def check_confs(paths: Sequence[str] | None) -> None:
+    """Raises UsageError for a mrjob.conf that is named and is not there, which mrjob passes over."""
+    for path in paths or ():
+        if not os.path.exists(os.path.expanduser(os.path.expandvars(path))):
+            raise UsageError(f"-c {path}: there is no such file")
 
 
 def add_node_options(add: Callable[..., Any]) -> None:

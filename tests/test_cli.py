@@ -182,6 +182,7 @@ def test_progress_is_shown_on_a_terminal_only(text: Path) -> None:
     (["text.txt", "--threads", "-1"], "--threads: -1 is too small"), (["text.txt", "--words", "x"], "invalid choice"),
     (["text.txt", "-D", "mapreduce.job.reduces=x"], "mapreduce.job.reduces=x: not a number"),
     (["text.txt", "--nonsense"], "unrecognized arguments: --nonsense"), (["text.txt", "-r", "spark"], "no such engine"),
+    (["text.txt", "-c", "none.conf"], r"-c none\.conf: there is no such file"),
     (["text.txt", "--max-line", "1"], "--max-line: 1 is too small"),
 ])  # fmt: skip
 @pytest.mark.usefixtures("text")

@@ -278,3 +278,19 @@ def test_what_a_job_calls_bad_is_not_measured(tmp_path: Path) -> None:
     )
     done = command.run("run", f"{tmp_path}/job.py:Job", "-", "--max-bad", "50%", input=b"1\nx\n2\n").ok()
     assert (done.out, "1 bad row(s) were left out" in done.err) == (b"3\n", True)
+
+
+@pytest.mark.parametrize(("name", "format", "rows"), [
+    ("in.csv", "csv", ["k,v", "a,1", "b,2,3"]), ("in.csv", "csv", ["k,v", "a,1", '"b,2",3,4']),
+    ("in.csv", "csv", ["k,v", "a,1", ""]), ("in.tsv", "tsv", ["k\tv", "a\t1", "b\t2\t3"]),
+])  # fmt: skip
+def test_lines_have_the_columns_of_the_header(name: str, format: str, rows: list[str], tmp_path: Path) -> None:
+    """One with more might have a delimiter in a value, and then what is behind it is of another column."""
+    (file,) = written(tmp_path, {name: "".join(f"{row}\n" for row in rows)})
+    job = ["sums", file, "--format", format, "--key", "k", "--value", "v"]
+    refused = command.run("run", *job)
+    width = len(rows[2].replace('"b,2"', "b").split("\t" if format == "tsv" else ","))
+    assert (refused.code, refused.out) == (1, b"")
+    assert f"{file}:3: it has {width} columns, where there should be 2, in the line" in refused.err
+    skipped = command.run("run", *job, "--on-error", "skip", "--max-bad", "1").ok()
+    assert skipped.out == b"a\t1\n" and "1 bad row(s) were left out" in skipped.err

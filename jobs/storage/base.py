@@ -1,6 +1,9 @@
 """The protocol of all storages: list, open, and attempts that write aside and publish whole."""
 
 import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Protocol
 
@@ -92,6 +95,24 @@ def refuse_existing(output: str, overwrite: bool, finished: bool) -> None:
         raise UsageError(
             f"{output}: --overwrite replaces output directories only, and this has no {MANIFEST} or {SUCCESS}"
         )
+
+
+def refuse_inside(output: str, read: Callable[[str, int], bytes | None]) -> None:
+    """Raises UsageError for an `output` inside another one, which could not be read any more.  read: a storage's."""
+    for folder in _above(output):
+        there = None
+        with suppress(FaninError):  # who may write to a folder need not be allowed to look above it
+            there = read(join(folder, MANIFEST), 0)
+        if there is not None:
+            raise UsageError(f"{output}: lies in {folder}, which is an output itself; name a place beside it")
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders that a path lies in, from the nearest."""
+    scheme, mark, rest = path.rpartition("://")
+    rest = rest if mark else os.path.abspath(path)
+    while (rest := rest.rpartition("/")[0]).strip("/"):
+        yield scheme + mark + rest
 
 
 def reading_failed(path: str, error: OSError) -> FaninError:

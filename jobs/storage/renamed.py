@@ -10,7 +10,7 @@ A reader of out/ may for a moment find nothing while it is replaced, never a mix
 from typing import Protocol
 
 from jobs.errors import UsageError
-from jobs.storage.base import MANIFEST, SUCCESS, Entry, Writer, base_name, join, refuse_existing
+from jobs.storage.base import MANIFEST, SUCCESS, Entry, Writer, base_name, join, refuse_existing, refuse_inside
 from jobs.storage.owners import is_dead, new_tag
 
 
@@ -53,6 +53,7 @@ class RenamedAttempt:
         self.spill = folders.spill_in(self.folder)
         self._repair()
         self._check()
+        refuse_inside(self._output, folders.read)
         folders.make_folder(self.folder)
 
     def create(self, part: str) -> tuple[str, Writer]:

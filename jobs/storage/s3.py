@@ -17,7 +17,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
 
 from jobs.errors import FaninError, UsageError
-from jobs.storage.base import MANIFEST, MARKER, SUCCESS, Attempt, Entry, Writer, base_name, join, refuse_existing
+from jobs.storage.base import (
+    MANIFEST,
+    MARKER,
+    SUCCESS,
+    Attempt,
+    Entry,
+    Writer,
+    base_name,
+    join,
+    refuse_existing,
+    refuse_inside,
+)
 from jobs.storage.manifest import PARTIAL, Manifest
 from jobs.storage.owners import is_dead, new_tag
 
@@ -287,6 +298,7 @@ class S3Attempt:
         if left:
             finished = any(base_name(entry.path) in (MANIFEST, SUCCESS) for entry in left)
             refuse_existing(output, overwrite, finished)
+        refuse_inside(output, storage.read)
         self._marker = join(output, MARKER + self.tag + "-" + self._short)
         storage.put(self._marker, b"")
 

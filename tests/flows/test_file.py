@@ -152,7 +152,7 @@ def test_commands() -> None:
         " --jobconf a.b=1 --jobconf c=d",
         "mapped": f"streaming -mapper cat 7 -input users.tsv -output {out}/mapped",
         "listed": f'command {out}/listed 2 {out}/mapped users.tsv sh -c wc -l "$@" > {{output}}/x sh {{inputs}}',
-        "gone": f"delete {out}/gone users.tsv",
+        "gone": f"delete {out}/gone 2 {out}/joined {out}/listed users.tsv",
     }
 
 

@@ -176,6 +176,16 @@ def test_an_existing_output_is_refused_or_replaced(place: Place) -> None:
     assert clean(place)
 
 
+@pytest.mark.parametrize("inside", ["sub", "a/b/c"])
+def test_an_output_inside_another_is_refused(inside: str, place: Place) -> None:
+    """The other one would be read no more, as something has been added to it."""
+    write(out(place), b"whole\n")
+    with pytest.raises(UsageError, match="lies in .*out, which is an output itself"):
+        Output(join(out(place), inside))
+    assert contents(out(place)) == [b"whole\n"]
+    assert clean(place)
+
+
 @pytest.mark.parametrize("name", ["out/data.txt", "out"])
 def test_overwrite_replaces_output_directories_only(place: Place, name: str) -> None:
     place.write(join(place.root, name), b"precious")

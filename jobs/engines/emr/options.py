@@ -10,7 +10,7 @@ from mrjob.options import _add_basic_args, _add_runner_args, _filter_by_role
 
 from jobs.engines.emr.profile import WITHOUT, Profile
 from jobs.errors import UsageError
-from jobs.job import add_cluster_options, add_node_options, hear_mrjob
+from jobs.job import add_cluster_options, add_node_options, check_confs, hear_mrjob
 
 UNUSED = {
     "bootstrap_mrjob", "bootstrap_python", "bootstrap_spark", "cloud_fs_sync_secs", "cloud_part_size_mb", "owner",
@@ -54,6 +54,7 @@ def profile(options: argparse.Namespace) -> Profile:
 
 def _said(options: argparse.Namespace) -> Sequence[dict[str, Any]]:
     """What the files of mrjob.conf say of EMR, the last one first."""
+    check_confs(options.conf_paths)
     try:
         return [said for _, said in reversed(load_opts_from_mrjob_confs("emr", options.conf_paths))]
     except Exception as error:  # of its reading, or of YAML's

@@ -20,7 +20,7 @@ from jobs.engines.bundle import ARCHITECTURES, Node
 from jobs.engines.emr import instances
 from jobs.engines.emr.control import Control, Refusal
 from jobs.errors import FaninError, UsageError
-from jobs.job import NODE_OPTIONS
+from jobs.job import NODE_OPTIONS, check_confs
 from jobs.storage.owners import new_tag
 from jobs.storage.places import storage_of
 from jobs.storage.s3 import S3
@@ -66,6 +66,7 @@ class Profile(EMRJobRunner):  # type: ignore[misc]  # mrjob is untyped
     def __init__(self, output: str | None = None, **kwargs: Any) -> None:
         self._exit = ExitStack()
         self._wanted_output = output
+        check_confs(kwargs.get("conf_paths"))
         try:
             super().__init__(**kwargs)
         except (OSError, ValueError, YAMLError) as error:  # what mrjob thinks of its conf, or of an option

@@ -56,12 +56,12 @@ class Csv(Separated):
             of[name] = (
                 f"CASE WHEN q AND starts_with({raw}, '\"') THEN {inside} ELSE nullif({raw}, {literal(self.null)}) END"
             )
-        broken = (
+        unquoted = (
             "CASE WHEN f IS NULL THEN 'quotes that do not fit'"
             " || CASE WHEN len(regexp_extract_all(line, '\"')) % 2 = 1"
             " THEN ' (a line end inside quotes can be read with -r local, not on Hadoop)' ELSE '' END END"
         )
-        return self._wide(Texts(source, of, self._lacks(), broken, fatal=True, carried="line, f"))
+        return self._wide(Texts(source, of, self._lacks(), fatal=unquoted, carried="line, f"))
 
     def reshape(self, pieces: Iterator[Piece], name: str, start: bool, whole: bool) -> Iterator[Piece]:
         """With \\r for a line end inside quotes: lines are records then."""

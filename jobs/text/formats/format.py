@@ -25,15 +25,15 @@ class Texts(NamedTuple):
     """source: SQL of rows with `line` and what texts are taken from.  of: column to SQL of its text, NULL for none.
 
     lacks: column to SQL of why a line has no text of it that could be read, NULL where it has.  broken: SQL of what is wrong with a line as a whole, NULL if nothing.
-    fatal: whether a broken line fails the run whatever a job says of misfits, as its neighbours cannot be trusted.
-    line: SQL that tells a line in an error.  carried: the columns of source that this, lacks and broken need.
+    fatal: the same of what fails the run whatever a job says of misfits, as a line's neighbours cannot be trusted.
+    line: SQL that tells a line in an error.  carried: the columns of source that this, lacks, broken and fatal need.
     """
 
     source: str
     of: Mapping[str, str]
     lacks: Mapping[str, str] = {}
     broken: str = ""
-    fatal: bool = False
+    fatal: str = ""
     line: str = "'the line ' || left(line, 200)"
     carried: str = "line"
 
@@ -100,7 +100,11 @@ class Format(ABC):
         source = f"(SELECT *, {read} FROM {source})"
 
         line = f"', in ' || {texts.line}"
-        broken = f"WHEN ({texts.broken}) IS NOT NULL THEN ({texts.broken}) || {line}" if texts.broken else ""
+        fatal, broken = (
+            f"WHEN ({why}) IS NOT NULL THEN ({why}) || {line}" if why else "" for why in (texts.fatal, texts.broken)
+        )
+        if on_error == "tell":
+            fatal, broken = "", f"{fatal} {broken}"
         misfit = {
             name: f"WHEN {value[name]} IS NULL AND {text[name]} IS NOT NULL THEN {literal(f'column {name!r}: ')}"
             f" || left({text[name]}::VARCHAR, 100) || {literal(f' is not {type.what}')} || {line}"
@@ -108,16 +112,16 @@ class Format(ABC):
         }
         for name, why in texts.lacks.items():
             misfit[name] += f" WHEN ({why}) IS NOT NULL THEN {literal(f'column {name!r}: ')} || ({why}) || {line}"
-        fails = dict.fromkeys(types, broken if texts.fatal and on_error != "tell" else "")
+        fails = dict.fromkeys(types, fatal)
         if on_error == "fail":
-            fails = {name: f"{broken} {misfit[name]}" for name in types}
+            fails = {name: f"{fatal} {broken} {misfit[name]}" for name in types}
         columns = [
             f"CASE WHEN {value[name]} IS NOT NULL THEN {value[name]} ELSE error(CASE {why} END) END AS {identifier(name)}"
             if why else f"{value[name]} AS {identifier(name)}"
             for name, why in fails.items()
         ]  # fmt: skip
-        if texts.fatal and on_error != "tell":
-            broken = f"WHEN ({texts.broken}) IS NOT NULL THEN error(({texts.broken}) || {line})"
+        if fatal:
+            broken = f"WHEN ({texts.fatal}) IS NOT NULL THEN error(({texts.fatal}) || {line}) {broken}"
         told = "NULL::VARCHAR" if on_error == "fail" else f"CASE {broken} {' '.join(misfit.values())} END"
         if on_error == "tell":
             told = f"concat_ws(chr(10), {', '.join(f'CASE {broken} {why} END' for why in misfit.values())})"

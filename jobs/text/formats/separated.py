@@ -30,7 +30,7 @@ class Separated(Format):
     null where a header does not have it.
 
     numbers: of the columns, once the header is known.  head: the header's line, if there is one.  same: the values found.
-    width: how many columns each line must have, if not just those that are wanted.
+    width: how many columns each line must have, such as those of a header; None for those that are wanted.
     """
 
     header: bool = False  # type: ignore[misc]  # here it is the user's to say
@@ -69,6 +69,8 @@ class Separated(Format):
         bound = replace(
             self, numbers=numbers, header=self.header and not known, head=None if known else heads[0].lines[0]
         )
+        if bound.header:  # a delimiter too many, such as a comma without quotes, would shift what stands behind it
+            bound = replace(bound, width=len(self._names(heads[0])))
         return replace(
             bound, same={name: bound._same(name, heads) for name, type in self.columns.items() if type == SAME}
         )
@@ -117,9 +119,9 @@ class Separated(Format):
         if self.width is None:
             return texts
         source = f"(SELECT * REPLACE (CASE WHEN len(f) = {self.width} THEN f END AS f), len(f) AS width FROM {texts.source})"
-        what = f"CASE WHEN width <> {self.width} THEN 'it has ' || width || ' columns, where there should be {self.width}' END"
-        broken = f"coalesce({what}, {texts.broken})" if texts.broken else what
-        return texts._replace(source=source, broken=broken, carried=f"{texts.carried}, width")
+        broken = f"CASE WHEN width <> {self.width} THEN 'it has ' || width || ' columns, where there should be {self.width}' END"
+        fatal = texts.fatal and f"CASE WHEN width IS NULL THEN {texts.fatal} END"
+        return texts._replace(source=source, broken=broken, fatal=fatal, carried=f"{texts.carried}, width")
 
     def _fields(self) -> dict[str, str]:
         """SQL for the columns' own pieces of a line."""

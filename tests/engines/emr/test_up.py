@@ -176,7 +176,7 @@ def test_the_conf_of_the_house(aws: Aws, place: str) -> None:
         ([], "give --cloud-tmp-dir"),
         (["--cloud-tmp-dir", "gs://x/"], "Invalid S3 URI: 'gs://x/'"),
         (["--cloud-tmp-dir", "s3://no-such-bucket-of-anyone/"], "s3://no-such-bucket-of-anyone: no such bucket"),
-        (["--cloud-tmp-dir", "PLACE", "-c", "no such.conf"], "No such file or directory"),
+        (["--cloud-tmp-dir", "PLACE", "-c", "no such.conf"], "-c no such.conf: there is no such file"),
         (["--cloud-tmp-dir", "PLACE", "--max-instances", "1", "--num-task-instances", "3"], "--max-instances 1: fewer"),
         (["--cloud-tmp-dir", "PLACE", "--release-label", "emr-7.999.0"], "release label is invalid: emr-7.999.0"),
         (["--cloud-tmp-dir", "PLACE", "--max-mins-idle", "99999"], "IdleTimeout must be from 60"),
