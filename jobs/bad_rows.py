@@ -20,7 +20,7 @@ LOOK = 64  # blocks of about 1 MiB that are read again for samples
 def check_limit(limit: str) -> str:
     """`limit`, how many bad rows a run may have, as 20 or as a share of its lines, 1.5%; UsageError if it is neither."""
     digits = limit.removesuffix("%").replace(".", "", limit.count("%"))
-    if not (digits.isascii() and digits.isdecimal()):
+    if not (digits.isascii() and digits.isdecimal()) or (limit.endswith("%") and float(limit[:-1]) > 100):
         raise UsageError(f"--max-bad: {limit!r} is neither a number, as 20, nor a share of the lines, as 1.5%")
     return limit
 

@@ -85,6 +85,8 @@ def parser() -> argparse.ArgumentParser:
         switches = ["-c", f"--{name}"] if name == "conf-path" else [f"--{name}"]
         as_run.add_argument(*switches, dest="options", action="append", type=f"--{name}={{}}".format, metavar="VALUE")
     doctor.set_defaults(command=_doctor, options=[])
+    for command in (new, merge, cat, verify, history, doctor):
+        command.add_argument("-v", "--verbose", action="store_true", help="tell tracebacks, too")
     return parser
 
 
@@ -107,7 +109,9 @@ def _new(options: argparse.Namespace) -> None:
     from jobs.new import new
 
     job, test = new(options.name)
-    print(f"{job}, to change; {test}, to change with it\ntry: fanin run {job} INPUT..., and pytest {test}")
+    print(
+        f"{job}, to change; {test}, to change with it\ntry: fanin run {job} INPUT...; and, where pytest is installed, pytest {test}"
+    )
 
 
 def _join(options: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """fanin's jobs as mrjob's command line knows them: the options of all of them, engines, and exit codes."""
 
+import argparse
 import logging
 import os
 import sys
@@ -10,10 +11,19 @@ from jobs.counters import tell
 from jobs.declared import quoting
 from jobs.engines.bundle import ARCHITECTURES
 from jobs.errors import UsageError, exit_code
-from jobs.plain_mrjob import RUNNER_OPTS
+from jobs.plain_mrjob import RUNNER_OPTS, STEP_OPTS
 from jobs.plain_mrjob import MRJob as PlainMRJob
 
 NODE_OPTIONS = ("node_python", "node_arch", "wheels", "jvm_flags", "bundle")
+TOLD = {
+    "runner": {"metavar": "ENGINE", "help": "local (default), hadoop or emr"},
+    "output_dir": {
+        "help": "where the output goes: a folder that is not there, or s3://, hdfs:// (default: records to standard output)"
+    },
+}
+"""What mrjob's own options mean here."""
+MRJOBS = {*RUNNER_OPTS, *STEP_OPTS, "args", "deprecated", "step_output_dir"}
+"""Those that --help does not tell by itself."""
 ENGINES = {"local": "local", "inline": "local", "hadoop": "hadoop", "emr": "emr"}
 """What -r names."""
 
@@ -40,6 +50,21 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
         add("--memory", metavar="SIZE", help="for DuckDB, which sorts (default a quarter of the machine)")
         add("--threads", type=int, metavar="N", help="threads, or tasks at a time (default all cores)")
         add("--task-logs", metavar="DIR", help="keep what mappers and reducers say on standard error, a file a task")
+
+    def _print_help(self, options: Any) -> None:
+        """What can be said to this job; of mrjob's options those of an engine are told with -r alone, as mrjob has it."""
+        if options.runner:
+            super()._print_help(options)
+            return
+        groups = [group for group in self.arg_parser._action_groups if (group.title or "").startswith("fanin")]
+        ours = {action for group in groups for action in group._group_actions}
+        for action in self.arg_parser._actions:
+            vars(action).update(TOLD.get(action.dest, {}))
+            if action.dest in MRJOBS and action not in ours:
+                action.help = argparse.SUPPRESS
+        self.arg_parser.usage = self._usage()
+        self.arg_parser.print_help()
+        print("\nMore for Hadoop and EMR, from mrjob: --help -r hadoop, --help -r emr.")
 
     def _engine(self) -> str:
         """local, hadoop or emr, as -r names it."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-__all__ = ["RUNNER_OPTS", "MRJob", "translate_jobconf", "translate_jobconf_for_all_versions"]
+__all__ = ["RUNNER_OPTS", "STEP_OPTS", "MRJob", "translate_jobconf", "translate_jobconf_for_all_versions"]
 
 
 class LooseVersion(list[int | str]):
@@ -47,3 +47,4 @@ with _distutils():
     from mrjob.compat import translate_jobconf, translate_jobconf_for_all_versions
     from mrjob.job import MRJob
     from mrjob.options import _RUNNER_OPTS as RUNNER_OPTS
+    from mrjob.options import _STEP_OPTS as STEP_OPTS

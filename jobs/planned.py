@@ -29,7 +29,7 @@ class PlannedJob(MRJob, ABC):
         return Settings(
             parts=self._parts() or 1,
             memory=options.memory and at_least("--memory", parse_size(options.memory), 64_000_000),
-            threads=options.threads and at_least("--threads", options.threads, 1),
+            threads=None if options.threads is None else at_least("--threads", options.threads, 1),
             overwrite=options.overwrite,
             quiet=bool(options.quiet),
             arguments=self._arguments(),

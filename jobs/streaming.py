@@ -24,6 +24,9 @@ from jobs.storage.output import Output
 
 def main(arguments: Sequence[str]) -> None:
     """Runs one job, and publishes its output; raises FaninError, and leaves nothing, if it fails."""
+    if {"-h", "-help", "--help"} & set(arguments):
+        parser().print_help()
+        return
     said = parse(arguments)
     options = parser().parse_args(said.rest)
     if not said.inputs or not said.output:

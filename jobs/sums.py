@@ -18,8 +18,8 @@ class Sums(TabularJob):
     def configure_args(self) -> None:
         super().configure_args()
         add = self.add_passthru_arg
-        add("--key", action="append", default=[], metavar="COLUMN", help="a column of keys; none: one total of all")
-        add("--value", action="append", default=[], metavar="COLUMN", help="a column of numbers to add")
+        add("--key", action="append", default=[], metavar="COLUMN", help="a column of keys; none: one group of all")
+        add("--value", action="append", default=[], metavar="COLUMN", help="a column of numbers")
         add("--scale", type=int, default=0, metavar="N", help="decimals of the numbers; more are refused (default 0)")
 
     def columns(self) -> Mapping[str, str]:

@@ -52,6 +52,9 @@ class JoinJob(PlannedJob):
     then: TopK | None = None
     strategy: str = "auto"
 
+    def _usage(self) -> str:
+        return "%(prog)s [options] LEFT RIGHT"
+
     def configure_args(self) -> None:
         super().configure_args()
         add = self.add_passthru_arg

@@ -142,6 +142,10 @@ def test_help_names_every_command_and_option() -> None:
     assert "word_count" in command.run("run", "--help").ok().out.decode()
     job = command.run("run", "word_count", "--help").ok().out.decode()
     assert all(option in job for option in ("--words", "--memory", "--threads", "--parts", "--strict", "--max-line"))
+    assert "local (default), hadoop or emr" in job and "spark" not in job
+    assert "usage: fanin join [options] LEFT RIGHT" in command.run("join", "--help").ok().out.decode()
+    assert "--verbose" in command.run("cat", "--help").ok().out.decode()
+    assert "-mapper COMMAND" in command.run("streaming", "-help").ok().out.decode()
 
 
 def test_the_access_log_by_pipes() -> None:
@@ -179,7 +183,8 @@ def test_progress_is_shown_on_a_terminal_only(text: Path) -> None:
     (["empty"], "empty: a folder without files"), (["text.txt", "--memory", "lots"], "'lots' is not a size"),
     (["text.txt", "--memory", "1KB"], "--memory: 1000 is too small"), (["text.txt", "--memory", "-5MB"], "memory"),
     (["text.txt", "--parts", "0"], "--parts: 0 is too small"), (["text.txt", "--parts", "x"], "invalid int value"),
-    (["text.txt", "--threads", "-1"], "--threads: -1 is too small"), (["text.txt", "--words", "x"], "invalid choice"),
+    (["text.txt", "--threads", "-1"], "--threads: -1 is too small"),
+    (["text.txt", "--threads", "0"], "--threads: 0 is too small"), (["text.txt", "--max-bad", "101%"], "neither a number, as 20, nor a share"), (["text.txt", "--words", "x"], "invalid choice"),
     (["text.txt", "-D", "mapreduce.job.reduces=x"], "mapreduce.job.reduces=x: not a number"),
     (["text.txt", "--nonsense"], "unrecognized arguments: --nonsense"), (["text.txt", "-r", "spark"], "no such engine"),
     (["text.txt", "-c", "none.conf"], r"-c none\.conf: there is no such file"),

@@ -15,7 +15,7 @@ def test_a_job_and_its_test(tmp_path: Path) -> None:
     told = command.run("new", "my_sales", cwd=tmp_path).ok().out.decode()
     assert told == (
         "my_sales.py, to change; test_my_sales.py, to change with it\n"
-        "try: fanin run my_sales.py INPUT..., and pytest test_my_sales.py\n"
+        "try: fanin run my_sales.py INPUT...; and, where pytest is installed, pytest test_my_sales.py\n"
     )
     assert (
         command.run("run", "my_sales.py", "-", cwd=tmp_path, input=b"Town 1.5\nTown 1\n").ok().out

@@ -81,7 +81,9 @@ def _check(format: str, literals: list[str], variables: list[str]) -> None:
     if any("$" in text for text in literals):
         raise refuse("a stray $; a variable is $name or ${name}")
     if not variables:
-        raise refuse(f"no variable in it; write nginx's log_format, or {' or '.join(NAMED)}")
+        raise refuse(
+            f"no variable in it; write nginx's log_format, or {', '.join(NAMED)}, tsv, csv, jsonl or parquet"
+        )
     if re.search(r"[\0\r\n]", format):
         raise refuse("a line end or a NUL in it; it is the format of one line")
     for first, between, second in zip(variables, literals[1:], variables[1:], strict=False):

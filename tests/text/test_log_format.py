@@ -135,7 +135,7 @@ def test_a_format_of_many_variables() -> None:
 
 
 @pytest.mark.parametrize(("format", "why"), [
-    ("", "no variable"), ("combind", "no variable in it; write nginx's log_format, or common or combined"),
+    ("", "no variable"), ("combind", "no variable in it; write nginx's log_format, or common, combined, tsv, csv, jsonl or parquet"),
     ("$host$uri", r"nothing between \$host and \$uri"), ("a ${b}${c}", r"nothing between \$b and \$c"),
     ("$a $b $a", r"\$a twice"), ("$a $A", r"\$a twice"), ("$a $", r"stray \$"), ("$", r"stray \$"),
     ("$$a", r"stray \$"), ("${a", r"stray \$"), ("$a ${}", r"stray \$"), ("$a $-b", r"stray \$"), ("$é", r"stray \$"),
