@@ -85,8 +85,8 @@ def parser() -> argparse.ArgumentParser:
         switches = ["-c", f"--{name}"] if name == "conf-path" else [f"--{name}"]
         as_run.add_argument(*switches, dest="options", action="append", type=f"--{name}={{}}".format, metavar="VALUE")
     doctor.set_defaults(command=_doctor, options=[])
-    for command in (new, merge, cat, verify, history, doctor):
-        command.add_argument("-v", "--verbose", action="store_true", help="tell tracebacks, too")
+    for one in (new, merge, cat, verify, history, doctor):
+        one.add_argument("-v", "--verbose", action="store_true", help="tell tracebacks, too")
     return parser
 
 
