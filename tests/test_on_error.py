@@ -294,3 +294,16 @@ def test_lines_have_the_columns_of_the_header(name: str, format: str, rows: list
     assert f"{file}:3: it has {width} columns, where there should be 2, in the line" in refused.err
     skipped = command.run("run", *job, "--on-error", "skip", "--max-bad", "1").ok()
     assert skipped.out == b"a\t1\n" and "1 bad row(s) were left out" in skipped.err
+
+
+def test_a_column_that_json_lines_do_not_have_is_told(tmp_path: Path) -> None:
+    """It is null where it is missing, and may be rare, so that nothing is refused."""
+    (file,) = written(
+        tmp_path, {"in.jsonl": '{"user": "u", "bytes": 3}\n{"user": "u"}\n[1]\n{\n' + "[" * 9999 + "\n"}
+    )
+    job = ["sums", file, "--format", "jsonl", "--on-error", "skip", "--max-bad", "99", "--key", "user", "--value"]
+    assert "first lines" not in command.run("run", *job, "bytes").ok().err
+    told = command.run("run", *job, "byts").ok()
+    assert told.out == b"u\t\\N\n"
+    assert f"no 'byts' in the first lines of {file}; a line without it has null there" in told.err
+    assert "first lines" not in command.run("run", *job, "byts", "--quiet").ok().err

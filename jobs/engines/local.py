@@ -4,6 +4,7 @@ files ── blocks ──> DuckDB: lines, rows, partial, final, records ──>
 """
 
 import os
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ from jobs.text.sources import Reading, peeked
 
 UNCOUNTED = 64_000_000  # bytes
 LITTLE = 128_000_000  # of which DuckDB needs all
+FEW, FIRST = 3, 100  # files, and lines of each, that are looked at for columns that lines may lack
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def run(plan: Plan, inputs: Inputs, path: str, settings: Settings) -> Counter[st
 
     Raises FaninError, and leaves nothing, when anything fails.
     """
-    plan = bound(plan, inputs)
+    plan = bound(plan, inputs, settings.quiet)
     reading = Reading(plan.max_line, plan.strict, _readers(_threads(settings), inputs.files), shape=plan.input)
     with attempt(path, settings, inputs.files, reading) as (output, progress):
         with Spill(output.spill) as spill, database(limits_of(settings, output)) as connection:
@@ -112,14 +114,21 @@ def attempt(
         progress.end()
 
 
-def bound(plan: Plan, inputs: Inputs) -> Plan:
+def bound(plan: Plan, inputs: Inputs, quiet: bool) -> Plan:
     """`plan` with an input format that knows the header of its files; UsageError if it does not fit, or they differ."""
     if plan.input is None:
         return plan
     refuse_records(plan.input, inputs)
+    reading = Reading(plan.max_line, plan.strict)
+    if plan.input.sparse and not quiet:
+        for name in plan.input.missing(heads(replace(inputs, files=inputs.files[:FEW]), reading, FIRST)):
+            print(
+                f"fanin: no {name!r} in the first lines of {inputs.files[0].name}; a line without it has null there",
+                file=sys.stderr,
+            )
     if not plan.input.unbound:
         return plan
-    return replace(plan, input=plan.input.bind(heads(inputs, Reading(plan.max_line, plan.strict))))
+    return replace(plan, input=plan.input.bind(heads(inputs, reading)))
 
 
 def refuse_records(format: Format, inputs: Inputs) -> None:
@@ -131,13 +140,13 @@ def refuse_records(format: Format, inputs: Inputs) -> None:
             )
 
 
-def heads(inputs: Inputs, reading: Reading) -> list[Head]:
-    """What is known of all files that are not empty before they are read."""
+def heads(inputs: Inputs, reading: Reading, lines: int = 2) -> list[Head]:
+    """What is known of all files that are not empty before they are read.  lines: how many are looked at, at most."""
     columns = {path: [column["name"] for column in manifest.columns] for path, manifest in inputs.manifests.items()}
 
     def head(file: InputFile) -> Head:
         known = columns.get(file.name.rpartition("/")[0]) if file.listed else None
-        return Head(file.name, peeked(2) if file.name == STDIN else reading.head(file, lines=2), known)
+        return Head(file.name, peeked(lines) if file.name == STDIN else reading.head(file, lines), known)
 
     with ThreadPoolExecutor(8) as pool:
         return [head for head in pool.map(head, inputs.files) if head.lines]

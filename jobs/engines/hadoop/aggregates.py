@@ -42,7 +42,7 @@ class AggregateRunner(TasksRunner):
             self._columns = output_columns(connection, plan, open_rows(connection, plan, list))
 
     def _run_resolved(self) -> None:
-        self._plan = local.bound(self._plan, self._inputs)
+        self._plan = local.bound(self._plan, self._inputs, self._settings.quiet)
         if any(file.size != 0 for file in self._inputs.files):
             super()._run_resolved()
         else:  # Hadoop starts no mapper for nothing, so nobody would write the row of an empty total

@@ -58,6 +58,8 @@ class Format(ABC):
     """Whether something of the files must be known, so that bind() makes another format of this one."""
     header: ClassVar[bool] = False
     """Whether the first line of each file is none of its rows."""
+    sparse: ClassVar[bool] = False
+    """Whether a line may lack columns, which are null then."""
 
     def __post_init__(self) -> None:
         times.check_zone(self.zone)
@@ -79,6 +81,11 @@ class Format(ABC):
                 self.type(name)
             except UsageError as error:
                 raise UsageError(f"column {name!r}: {error}") from None
+
+    def missing(self, heads: Sequence[Head]) -> list[str]:
+        """The columns that none of the files' first lines has, where a line may lack some: misspelt perhaps."""
+        del heads
+        return []
 
     @abstractmethod
     def texts(self) -> Texts:

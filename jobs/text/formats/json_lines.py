@@ -1,17 +1,21 @@
 """JSON Lines: one JSON object a line, https://jsonlines.org."""
 
+import json
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
 from jobs.sql import literal
-from jobs.text.formats.format import Format, Texts
+from jobs.text.formats.format import Format, Head, Texts
 
 EXACT = ("HUGEINT", "DECIMAL")
 ROUNDED = "a number of more than 15 digits, which readers of JSON round; write it as a string"
 FRACTION = (
     "a number with a fraction, of which readers of JSON keep no text; declare a number, or write it as a string"
 )
+PATHS = ("$.", "$[")
 NO_NUMBER = "NaN and Infinity, which are no JSON; write them as strings"
 LONG = r"\s*-?(?:[0-9.]{17,}|[0-9]{16,}[eE]|[0-9.]+[eE]-[0-9]{3})"  # what a DOUBLE may round, to 0 perhaps
 
@@ -26,6 +30,14 @@ class JsonLines(Format):
     """
 
     kind: ClassVar[str] = "jsonl"
+    sparse: ClassVar[bool] = True
+
+    def missing(self, heads: Sequence[Head]) -> list[str]:
+        found: set[str] = set()
+        for line in (line for head in heads for line in head.lines):
+            with suppress(ValueError, RecursionError):  # a misfit
+                found.update(value if isinstance(value := json.loads(line), dict) else ())
+        return [name for name in self.columns if found and name not in found and not name.startswith(PATHS)]
 
     def texts(self) -> Texts:
         paths = {name: _path(name) for name in self.columns}
@@ -55,7 +67,7 @@ class JsonLines(Format):
 
 def _path(name: str) -> str:
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return name if name.startswith(("$.", "$[")) else f'$."{escaped}"'
+    return name if name.startswith(PATHS) else f'$."{escaped}"'
 
 
 def _rounded(path: str) -> str:
