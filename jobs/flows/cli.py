@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import sys
 from collections.abc import Iterator, Sequence, Set
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -81,9 +82,12 @@ def _run(options: argparse.Namespace, graph: Graph) -> None:
         graph.until(name)  # which says so if there is none
     jobs = at_least("--jobs", options.jobs, 1)
     if options.dry_run:
-        for state in plan(States(graph, options.runner, forced).all()):
+        planned = plan(States(graph, options.runner, forced).all(), options.runner)
+        for state in planned:
             words = concealed(command(state.node, options.runner))
             print(f"{state.node.name}: {'; '.join(state.why)}\n  fanin {shlex.join(words)}")
+        if not planned:
+            print(f"fanin: {graph.name}: nothing is to be run", file=sys.stderr)
         return
     with locked(graph), closing(Journal(graph, options.events)) as journal, _cluster(options, graph, forced):
         count = Run(graph, options.runner, jobs, journal, forced, options.quiet).run()
@@ -96,7 +100,7 @@ def _cluster(options: argparse.Namespace, graph: Graph, forced: Set[str]) -> Ite
     """The cluster of all steps with -r emr, if there are any to run."""
     todo = []
     if options.runner == "emr":
-        todo = [state.node for state in plan(States(graph, "emr", forced).all()) if state.node.step.engines]
+        todo = [state.node for state in plan(States(graph, "emr", forced).all(), "emr") if state.node.step.engines]
     if not todo:
         yield
         return

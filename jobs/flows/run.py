@@ -12,9 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
+from itertools import pairwise
 from typing import Any
 
-from jobs.errors import FaninError
+from jobs.errors import FaninError, UsageError
 from jobs.flows import lifeline
 from jobs.flows.folds import Fold, Folds, clean
 from jobs.flows.graph import Graph, Node
@@ -32,8 +33,8 @@ class StepFailed(FaninError):
     """A step that failed, as its command told it."""
 
 
-def plan(states: Mapping[str, State]) -> list[State]:
-    """The nodes that a run runs, in order; FaninError for one at whose output something else lies."""
+def plan(states: Mapping[str, State], runner: str) -> list[State]:
+    """The nodes that a run runs, in order; FaninError for one at whose output something else lies, or that is not where its engine writes."""
     foreign = [state for state in states.values() if state.state == "foreign"]
     if foreign:
         raise FaninError(f"{foreign[0].node.name}: {foreign[0].why[0]}")
@@ -41,7 +42,22 @@ def plan(states: Mapping[str, State]) -> list[State]:
     if damaged:
         state = damaged[0]
         raise FaninError(f"{state.node.name}: {state.why[0]}; --force {state.node.name} makes it again")
-    return [state for state in states.values() if not state.good]
+    planned = [state for state in states.values() if not state.good]
+    for state in planned:
+        _refuse_unseen(state.node, runner)
+    return planned
+
+
+def _refuse_unseen(node: Node, runner: str) -> None:
+    """Raises UsageError for an output without a scheme from Hadoop, which has it in the user's home on HDFS: it is looked for here."""
+    engine = ""
+    for option, value in pairwise(node.command(runner) if node.step.engines else ()):
+        engine = value if option in ("-r", "--runner") else engine
+    if engine in ("hadoop", "emr") and "://" not in node.output:
+        places = "hdfs:// or s3://" if engine == "hadoop" else "s3:// or the cluster's hdfs://"
+        raise UsageError(
+            f"{node.step.at('output')}{node.output}: -r {engine} does not write here; name a place on {places}"
+        )
 
 
 def command(node: Node, runner: str, inputs: Sequence[str] | None = None) -> list[str]:
@@ -81,7 +97,7 @@ class Run:
         """Runs all that is not done; how many steps were run. FaninError once one has failed, and those beside it have ended."""
         self._states = States(self.graph, self.runner, self.forced)
         states = self._states.all()
-        planned = {state.node.name for state in plan(states)}
+        planned = {state.node.name for state in plan(states, self.runner)}
         left: dict[str, list[str]] = {}  # with those that each needs of them
         for name, state in states.items():
             needs = [need.name for need in state.node.needs if need.name in left]
@@ -185,7 +201,7 @@ class Run:
     def _state(self, node: Node, forced: bool) -> State:
         """How a node stands; FaninError if it cannot run, as what it needs is not there or damaged."""
         states = self._states.again(node, forced)
-        plan({one.name: states[one.name] for one in (*node.needs, node)})
+        plan({one.name: states[one.name] for one in (*node.needs, node)}, self.runner)
         for one in node.needs:
             if not states[one.name].good:
                 raise FaninError(

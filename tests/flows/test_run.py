@@ -319,6 +319,30 @@ output = "out/gone"
         ran = [shlex.join(event["command"]) for event in here.events() if event["event"] == "started"]
         assert told == [f"  fanin {command}" for command in ran]
     assert ran == ["delete --overwrite out/gone 1 out/kept 'in/*'"]
+    nothing = here.fanin("run", "flow.toml", "--dry-run").ok()
+    assert (nothing.out, nothing.err) == (b"", "fanin: flow: nothing is to be run\n")
+
+
+@pytest.mark.parametrize("engine", ["hadoop", "emr"])
+def test_an_output_where_the_engine_does_not_write_is_refused_before_anything_runs(here: Here, engine: str) -> None:
+    """Hadoop would have it in the user's home on HDFS, and the next step would look for it here."""
+    here.write("in.txt", "a\n")
+    here.flow("""\
+[steps.copied]
+command = ["cp", "{input}", "{output}/x"]
+inputs = ["in.txt"]
+output = "out/copied"
+[steps.words]
+run = "word_count"
+inputs = [{step = "copied"}]
+output = "out/words"
+""")
+    refused = f"flow.toml:8: step words: out/words: -r {engine} does not write here; name a place on "
+    assert refused in here.fails(2, "-r", engine)
+    assert refused in here.fails(2, "-r", engine, "--dry-run")
+    here.flow(here.read("flow.toml") + f'options = {{runner = "{engine}"}}\n')
+    assert refused in here.fails(2)
+    assert here.names() == ["flow.toml", "in.txt"]
 
 
 def test_events_on_standard_output(here: Here) -> None:
