@@ -70,7 +70,7 @@ def test_wc_and_the_lines_counted_right_and_wrong() -> None:
     }
     assert dict(pairs("mr_wc")) == wc
     assert pairs("mr_count_lines_right", "--threads", "3") == [(None, len(LOG))]
-    wrong = pairs("mr_count_lines_wrong", "--threads", "3")
+    wrong = pairs("mr_count_lines_wrong", "-D", "mapreduce.job.maps=3")
     assert (len(wrong), sum(n for _, n in wrong)) == (3, len(LOG))
 
 
