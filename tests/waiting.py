@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(what: str, look: Callable[[], T], seconds: float = 150) -> T:
+def until(what: str, look: Callable[[], T], seconds: float = 60) -> T:
     """What `look` gives, as soon as that is true."""
     end = time.monotonic() + seconds
     while not (found := look()):

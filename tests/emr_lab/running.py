@@ -4,12 +4,16 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from tests import command
 from tests.command import Result
 from tests.emr_lab.plane import Plane
 from tests.emr_lab.user import User
+from tests.waiting import until as waited
+
+until = partial(waited, seconds=150)
 
 ONE_PROCESS = ("-D", "mapreduce.framework.name=local")
 """Hadoop's LocalJobRunner on the master node, where YARN is not the subject."""

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.emr_lab.reasons import BOOTSTRAP_FAILED, QUOTA_EXCEEDED
-from tests.emr_lab.running import ONE_PROCESS, Laptop
-from tests.waiting import until
+from tests.emr_lab.running import ONE_PROCESS, Laptop, until
 
 JOBS = Path(__file__).parents[1] / "engines" / "hadoop" / "jobs_under_test.py"
 pytestmark = [pytest.mark.hadoop, pytest.mark.slow]

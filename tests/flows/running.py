@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from jobs.flows.file import load
 from jobs.flows.state import State, States
 from tests import command
 from tests.command import Result
+from tests.waiting import until as waited
+
+until = partial(waited, seconds=120)
 
 
 class Here:

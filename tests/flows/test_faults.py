@@ -13,8 +13,7 @@ import pytest
 
 from jobs import audit
 from jobs.errors import FaninError
-from tests.flows.running import Here
-from tests.waiting import until
+from tests.flows.running import Here, until
 
 pytestmark = pytest.mark.slow
 
@@ -226,4 +225,4 @@ def test_a_step_that_is_killed_takes_its_program_along(here: Here) -> None:
     finally:
         process.kill()
         process.communicate()
-    until("the end of its processes", lambda: not marked(mark), 20)
+    until("the end of its processes", lambda: not marked(mark), seconds=20)

@@ -12,9 +12,8 @@ import pytest
 from jobs import audit
 from tests import command, lab
 from tests.engines.hadoop.conftest import Yarn, kill, own_lab, own_yarn
-from tests.flows.running import Here
+from tests.flows.running import Here, until
 from tests.storage.places import Place
-from tests.waiting import until
 
 __all__ = ["own_lab", "own_yarn"]
 pytestmark = [pytest.mark.hadoop, pytest.mark.slow]
@@ -137,7 +136,7 @@ def test_killed_on_the_cluster_at_random_moments(here: Here, own_cluster: Yarn) 
         finally:
             process.kill()
         print(f"{what}: {process.returncode}, {told.decode(errors='replace').strip().splitlines()[-1:]}")
-        until("the end of the applications", lambda: yarn.states() <= {"FINISHED", "FAILED", "KILLED"}, 280)
+        until("the end of the applications", lambda: yarn.states() <= {"FINISHED", "FAILED", "KILLED"}, seconds=280)
         until("the end of its tasks", lambda: not yarn.tasks("map") + yarn.tasks("reduce"))
         begun = folder in yarn.place.names(yarn.root)
         seen = [step for step in (yarn.place.names(f"{yarn.root}/{folder}") if begun else []) if step[0] not in "._"]

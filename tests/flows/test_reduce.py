@@ -14,8 +14,7 @@ from jobs.flows import folds as under_test
 from jobs.flows.file import load
 from jobs.flows.folds import Fold, Folds
 from tests import command
-from tests.flows.running import Here
-from tests.waiting import until
+from tests.flows.running import Here, until
 
 
 def reduce_of(count: int, raw: int, fan: int) -> Reduce:

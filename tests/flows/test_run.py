@@ -18,9 +18,8 @@ from jobs.flows.graph import Node
 from jobs.flows.journal import place
 from jobs.flows.state import States
 from jobs.storage.inputs import resolve
-from tests.flows.running import Here
+from tests.flows.running import Here, until
 from tests.storage.places import Place
-from tests.waiting import until
 
 WAITS = "while ls gate 2>&- | grep -qx {0}; do sleep 0.05; done; echo {0} > {{output}}/x"
 
