@@ -61,8 +61,9 @@ def test_bad_rows_are_counted_over_all_tasks(yarn: Yarn) -> None:
     manifest = json.loads(yarn.place.read(f"{out}/_MANIFEST.json"))
     assert manifest["counters"]["bad_rows"] == 2
     assert sorted(manifest["samples"]) == [
-        "column 'people': there is none, in the line a", "column 'people': x is not an integer, in the line b,x",
-    ]  # fmt: skip
+        "column 'people': x is not an integer, in the line b,x",
+        "it has 1 columns, where there should be 2, in the line a",
+    ]
     assert (
         "2 bad rows in 7 lines; --max-bad allows 1"
         in yarn.run(*SUMS, f"{yarn.root}/in", "-o", f"{yarn.root}/more", *LOCAL, *limits, "1").err
