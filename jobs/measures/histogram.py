@@ -70,8 +70,10 @@ class WeightedHistogram(Measure):
             states = Mean(self.weight, self.scale, decimals=self.scale).partial(rows)
         else:
             states = Variance(self.weight, self.scale, decimals=2 * self.scale).partial(rows)
-        edges = identifier(self.edges) if self.edges and rows.type_of(self.edges) else literal(self._bins.digest)
-        return states | {"edges": f"min({edges})", "others": f"max({edges})"}
+        if self.edges and rows.type_of(self.edges):
+            edges = identifier(self.edges)
+            return states | {"edges": f"min({edges})", "others": f"max({edges})"}
+        return states | dict.fromkeys(("edges", "others"), literal(self._bins.digest))
 
     def merge(self, state: State) -> dict[str, str]:
         ends = {"edges": f"min({state['edges']})", "others": f"max({state['others']})"}

@@ -96,8 +96,8 @@ def _first_line(chunk: bytes) -> int:
     return min((end for end in ends if end >= 0), default=len(chunk))
 
 
-def decode(block: Block, strict: bool) -> tuple[str, int]:
-    """A block's text with \\n alone between lines, and how many invalid UTF-8 sequences became U+FFFD in it.
+def decode(block: Block, strict: bool) -> tuple[str, int, int]:
+    """A block's text with \\n alone between lines, how many lines, and how many invalid UTF-8 sequences became U+FFFD in it.
 
     Sequences are replaced as Python's errors="replace" does; `strict` raises FaninError with file and byte.
     """
@@ -114,4 +114,9 @@ def decode(block: Block, strict: bool) -> tuple[str, int]:
         replaced = text.count(REPLACEMENT) - block.data.count(REPLACEMENT.encode())
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text, replaced
+    return text, _lines(with_newlines(block.data)), replaced
+
+
+def _lines(data: bytes) -> int:
+    """A deletion goes from one \\n to the next, where bytes.count looks at each byte, at half the speed and less."""
+    return len(data) - len(data.replace(b"\n", b"")) + 1

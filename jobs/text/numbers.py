@@ -96,13 +96,14 @@ def rounded(whole: str, rest: str, of: str) -> str:
 
 
 def root(square: str) -> str:
-    """SQL for the whole part of the square root of a HUGEINT column that is not negative.
+    """SQL for the whole part of the square root of a HUGEINT column, 0 to 10^38.
 
-    One step of Newton's makes of the double's root one that is off by less than two, which is then put right.
+    One step of Newton's from the double's root, which is never below the root, and here less than one above it.
+    https://en.wikipedia.org/wiki/Integer_square_root
     """
     guess = f"greatest(sqrt({square}::DOUBLE)::HUGEINT, 1)"
-    near = f"list_transform(range(-2, 3), lambda d: ({guess} + {square} // {guess}) // 2 + d)"
-    return f"list_max(list_filter({near}, lambda c: c = 0 OR (c > 0 AND c <= {square} // nullif(c, 0))))"
+    near = f"(({guess} + {square} // {guess}) // 2)"
+    return f"{near} - ({near} * {near} > {square})::HUGEINT"
 
 
 def rounded_root(root: str, square: str, rest: str, of: str) -> str:

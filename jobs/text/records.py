@@ -34,7 +34,8 @@ def decoded(text: str) -> str:
     for character, escape in (("chr(9)", r"\t"), ("chr(10)", r"\n"), ("chr(13)", r"\r")):
         plain = f"replace({plain}, '{escape}', {character})"
     pieces = rf"list_transform(string_split({text}, '\\'), lambda p_: {plain})"  # a backslash is written as two
-    return rf"CASE WHEN {text} = '\N' THEN NULL WHEN contains({text}, chr(92)) THEN array_to_string({pieces}, chr(92)) ELSE {text} END"
+    escaped = rf"CASE WHEN {text} <> '\N' THEN array_to_string({pieces}, chr(92)) END"
+    return f"CASE WHEN contains({text}, chr(92)) THEN {escaped} ELSE {text} END"
 
 
 def joined(columns: list[str]) -> str:

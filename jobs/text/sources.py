@@ -89,8 +89,8 @@ class Reading:
         pieces = self._numbered(self._decoded(source))
         yield from ((source.name, piece) for piece in self._shaped(pieces, source.name, start=True, whole=True))
 
-    def _decoded(self, source: Source) -> Iterator[tuple[str, int, int, int]]:
-        """For each block its text, the sequences replaced in it, its bytes, and those read from the file for it."""
+    def _decoded(self, source: Source) -> Iterator[tuple[str, int, int, int, int]]:
+        """For each block its text, its lines, the sequences replaced in it, its bytes, and those read from the file for it."""
         raw = source.open()
         position = 0
         with decompressed(raw, source.name) as stream:
@@ -98,10 +98,9 @@ class Reading:
                 before, position = position, raw.tell() if raw.seekable() else position + len(block.data)
                 yield (*decode(block, self.strict), len(block.data), position - before)
 
-    def _numbered(self, texts: Iterable[tuple[str, int, int, int]]) -> Iterator[Piece]:
+    def _numbered(self, texts: Iterable[tuple[str, int, int, int, int]]) -> Iterator[Piece]:
         line = 1
-        for text, replaced, size, read in texts:
-            lines = text.count("\n") + 1
+        for text, lines, replaced, size, read in texts:
             yield Piece(text, size, read, replaced, line, lines)
             line += lines
 

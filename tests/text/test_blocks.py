@@ -72,8 +72,8 @@ def test_a_long_line_is_joined_once() -> None:
 @given(st.binary(max_size=60))
 def test_invalid_utf8_is_replaced_and_counted_as_python_does(data: bytes) -> None:
     data = data.replace(b"\r", b"")
-    text, replaced = decode(Block("f", 0, data), strict=False)
-    assert text == data.decode(errors="replace")
+    text, lines, replaced = decode(Block("f", 0, data), strict=False)
+    assert (text, lines) == (data.decode(errors="replace"), data.count(b"\n") + 1)
     try:
         data.decode()
         assert replaced == 0

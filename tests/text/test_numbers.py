@@ -1,5 +1,6 @@
 """Numbers: a strict grammar, no rounding unasked, no overflow unsaid."""
 
+import math
 from decimal import Decimal
 
 import duckdb
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import UsageError
-from jobs.text.numbers import exact
+from jobs.text.numbers import exact, root
 
 CONNECTION = duckdb.connect()
 
@@ -91,3 +92,11 @@ def test_what_a_float_cannot_say_is_refused() -> None:
 def test_columns_without_an_exact_sum_are_refused_before_any_row(type: str, scale: int, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         exact("x", type, scale=scale, rounding=None, name="Sum('x')", group="''")
+
+
+@given(st.integers(0, 10**19), st.integers(-1, 1))
+def test_roots_beside_every_square_and_of_any_size(whole: int, beside: int) -> None:
+    squares = [max(whole**2 + beside, 0), whole * 10**19 + beside + 1, whole**2 + whole, whole]
+    CONNECTION.execute("CREATE OR REPLACE TEMP TABLE squares AS SELECT unnest($1::HUGEINT[]) AS x", [squares])
+    found = CONNECTION.execute(f"SELECT x, {root('x')} FROM squares").fetchall()
+    assert [r for _, r in found] == [math.isqrt(x) for x, _ in found]

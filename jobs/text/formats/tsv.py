@@ -21,8 +21,12 @@ class Tsv(Separated):
         return head.split("\t")
 
     def texts(self) -> Texts:
-        of = {name: f"CASE WHEN e THEN {decoded(piece)} ELSE {piece} END" for name, piece in self._fields().items()}
+        plain = r"nullif({}, '\N')"  # of a type whose texts hold no backslash
+        of = {
+            name: decoded(piece) if self.type(name).duckdb == "VARCHAR" else plain.format(piece)
+            for name, piece in self._fields().items()
+        }
         if self.null != "\\N":
             of = {name: f"nullif({text}, {literal(self.null)})" for name, text in of.items()}
-        source = f"(SELECT line, contains(line, chr(92)) AS e, string_split(line, {TAB}) AS f FROM lines)"
+        source = f"(SELECT line, string_split(line, {TAB}) AS f FROM lines)"
         return self._wide(Texts(source, of, self._lacks(), carried="line, f"))
