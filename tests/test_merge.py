@@ -274,7 +274,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 ])  # fmt: skip
 def test_other_jobs_are_refused_and_both_directories_named(one: str, other: str, why: str, made: Path) -> None:
     with pytest.raises(UsageError, match=f"^{made / other}: is of another job than {made / one}: {why}"):
-        merge([made / one, made / one, made / other], made / "out")
+        merge([made / one, made / other], made / "out")
     assert not (made / "out").exists()
 
 
@@ -286,6 +286,22 @@ def test_what_has_no_partials_is_refused(directory: str, why: str, made: Path) -
     with pytest.raises(UsageError, match=f"{why}$"):
         merge([made / "words", made / directory], made / "out")
     assert not (made / "out").exists()
+
+
+@pytest.mark.parametrize(("again", "told"), [
+    ("sums", ""), ("./sums/", ", also as sums,"), ("{made}/sums", ", also as sums,"), ("link", ", also as sums,"), ("sum*", ""),
+])  # fmt: skip
+def test_an_output_given_twice_is_refused_however_it_is_spelt(again: str, told: str, made: Path) -> None:
+    (made / "link").unlink(missing_ok=True)
+    (made / "link").symlink_to("sums")
+    again = again.format(made=made)
+    refused = command.run("merge", "sums", again, "-o", "out", cwd=made)
+    named = "sums" if again == "sum*" else again
+    assert f"fanin: {named}: is given twice{told} and would count twice; to double it, name a copy" in refused.err
+    assert refused.code == 2
+    assert not (made / "out").exists()
+    shutil.copytree(made / "sums", made / "copy", dirs_exist_ok=True)
+    command.run("merge", "sums", "copy", "-o", "doubled", "--overwrite", cwd=made).ok()
 
 
 def flipped(path: Path) -> None:

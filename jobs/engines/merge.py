@@ -19,7 +19,7 @@ from jobs.errors import UsageError
 from jobs.plan import Plan
 from jobs.spill import Spill
 from jobs.storage.base import MANIFEST, join
-from jobs.storage.inputs import InputFile, Inputs
+from jobs.storage.inputs import InputFile, Inputs, refuse_repeated
 from jobs.storage.manifest import Manifest, Partials, digest
 from jobs.storage.places import storage_of
 from jobs.storage.verified import published
@@ -37,8 +37,10 @@ FREE = (
 def run(directories: Sequence[str], path: str, settings: Settings) -> Counter[str]:
     """Merges the outputs `directories` of one job into the output directory `path`; gives the counters.
 
-    Their counters are added up. Raises FaninError, and leaves nothing, when they are not of the same job, or anything fails.
+    Their counters are added up. Raises FaninError, and leaves nothing, when they are not of the same job, one is given twice,
+    or anything fails.
     """
+    refuse_repeated(directories)
     inputs, manifests = _kept(directories)
     plan = Plan.from_dict(manifests[0].plan)
     partials = manifests[0].partials

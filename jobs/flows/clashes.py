@@ -1,13 +1,14 @@
-"""What the nodes of one flow may not do to each other, refused before anything runs: share outputs, read them unsaid, delete too early."""
+"""What the nodes of one flow may not do to each other, refused before anything runs: share outputs, read them unsaid, merge one twice, delete too early."""
 
 import fnmatch
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from jobs.errors import UsageError
 from jobs.flows.graph import Node
-from jobs.flows.steps import Delete
-from jobs.storage.inputs import GLOB
+from jobs.flows.steps import Delete, Merge
+from jobs.storage.inputs import GLOB, expanded, refuse_repeated
 from jobs.storage.places import absolute
 
 
@@ -31,6 +32,19 @@ def refuse_shared(nodes: Iterable[Node]) -> None:
                     f"{node.step.at('inputs')}{path} is the output of {made.name}, and would not be waited for;"
                     f' write {{step = "{made.step.name}"}}'
                 )
+
+
+def refuse_doubled(nodes: Iterable[Node]) -> None:
+    """Raises UsageError for a merge of one output with itself, which folds might never see side by side."""
+    for node in nodes:
+        paths: list[str] = []
+        for path in node.paths if isinstance(node.step, Merge) else ():
+            with suppress(UsageError):  # what is not there is missed when it is to be read
+                paths += expanded(path)
+        try:
+            refuse_repeated(paths)
+        except UsageError as error:
+            raise UsageError(f"{node.step.at('inputs')}{error}") from None
 
 
 def refuse_deletions(nodes: Iterable[Node]) -> None:

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import product
 
 from jobs.errors import UsageError
-from jobs.flows.clashes import refuse_deletions, refuse_shared, whole
+from jobs.flows.clashes import refuse_deletions, refuse_doubled, refuse_shared, whole
 from jobs.flows.graph import Graph, Node
 from jobs.flows.steps import Command, Delete, Join, Option, Step
 from jobs.flows.values import NAME, Parameter, filled, given, names, ranged
@@ -41,6 +41,7 @@ class Flow:
             of[step.name] = list(_nodes(step, values, of))
             nodes |= {node.name: node for node in of[step.name]}
         refuse_shared(nodes.values())
+        refuse_doubled(nodes.values())
         refuse_deletions(nodes.values())
         return Graph(self.name, _key(of, values), values, nodes, nodes)
 

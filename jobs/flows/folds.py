@@ -7,7 +7,6 @@
 Folds lie beside the output, hidden, under a name that tells of what they are; a run that is interrupted finds those of before.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -84,8 +83,7 @@ class Folds:
     def adopt(self) -> None:
         """Takes the folds that an earlier run has left, in whatever order it made them, in place of the inputs that they are of."""
         left = dict(_left(self.node))
-        times = Counter(self.last())
-        levels = {path: level for level, waiting in self._waiting.items() for path in waiting if times[path] == 1}
+        levels = {path: level for level, waiting in self._waiting.items() for path in waiting}
         count = -1
         while count != len(left):  # as some are of others
             count = len(left)
@@ -93,10 +91,9 @@ class Folds:
                 if inputs.keys() <= levels.keys() and all(_content(path) == inputs[path] for path in inputs):
                     levels[one] = 1 + max(levels.pop(path) for path in inputs)
                     del left[one]
-        waiting = {level: [path for path in self._waiting[level] if times[path] > 1] for level in self._waiting}
+        self._waiting = {}
         for path, level in levels.items():
-            waiting.setdefault(level, []).append(path)
-        self._waiting = waiting
+            self._waiting.setdefault(level, []).append(path)
 
     def folded(self, fold: Fold) -> None:
         """A fold that has been published."""

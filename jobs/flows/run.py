@@ -87,7 +87,7 @@ class Run:
     _ready: deque[Node] = field(default_factory=deque)
     _folds: dict[str, Folds] = field(default_factory=dict)
     _feeds: dict[str, list[Folds]] = field(default_factory=dict)
-    """The folds that wait for a node, once for each time that they read it."""
+    """The folds that wait for a node."""
     _folding: deque[Folds] = field(default_factory=deque)
     """Those of which something has come, so that there may be one to begin."""
     _ran: list[str] = field(default_factory=list)

@@ -111,23 +111,26 @@ class Hdfs:
         return Entry(path, status.length, f"mtime:{status.modification_time}", status.isdir)
 
 
+def name_node(root: str) -> str:
+    """The URL of the name node, or of the name service, that hdfs:// or hdfs://host[:port] means here."""
+    said = site()
+    url = root if root != "hdfs://" else said.get("fs.defaultFS", root)
+    address, services = urlsplit(url), said.get("dfs.nameservices", "").split(",")
+    if address.hostname and address.port is None and address.hostname not in services:
+        return f"{address.scheme}://{address.netloc}:{PORT}"
+    return url
+
+
 @functools.cache
 def _client(root: str) -> Any:
     try:
         from hdfs_native import Client
     except ImportError:
         raise UsageError("hdfs:// needs hdfs-native: pip install 'fanin[hdfs]'") from None
-    said = site()
     if place := folder():
         os.environ["HADOOP_CONF_DIR"] = str(place)  # hdfs-native looks for it in fewer places than Hadoop does
-    url = root if root != "hdfs://" else said.get("fs.defaultFS", root)
+    url = name_node(root)
     address = urlsplit(url)
-    if (
-        address.hostname
-        and address.port is None
-        and address.hostname not in said.get("dfs.nameservices", "").split(",")
-    ):
-        address, url = urlsplit(f"{url}:{PORT}"), f"{url}:{PORT}"
     if address.port:
         _listens(str(address.hostname), address.port)
     try:

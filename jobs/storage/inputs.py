@@ -15,7 +15,7 @@ from jobs.errors import UsageError
 from jobs.storage.base import MANIFEST, UNFINISHED, Entry, Storage, base_name, join
 from jobs.storage.local import STDIN
 from jobs.storage.manifest import File, Manifest
-from jobs.storage.places import storage_of
+from jobs.storage.places import canonical, storage_of
 from jobs.storage.verified import Verified, published
 
 GLOB = re.compile(r"[*?[]")
@@ -89,6 +89,17 @@ def named(path: str) -> list[Entry]:
 def expanded(path: str) -> list[str]:
     """The paths that a glob matches, which are some; of another path itself."""
     return [entry.path for entry in named(path)] if GLOB.search(path) else [path]
+
+
+def refuse_repeated(paths: Iterable[str]) -> None:
+    """UsageError, naming it, for a place that is among `paths` twice, however it is spelt, and would count twice."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        place = canonical(path)
+        if place in seen:
+            spelt = f", also as {seen[place]}," if seen[place] != path else ""
+            raise UsageError(f"{path}: is given twice{spelt} and would count twice; to double it, name a copy of it")
+        seen[place] = path
 
 
 def chunks(path: str) -> Iterator[bytes]:

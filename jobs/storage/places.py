@@ -2,6 +2,7 @@
 
 import functools
 import os
+import posixpath
 
 from jobs.errors import UsageError
 from jobs.storage.base import Storage
@@ -21,6 +22,19 @@ def storage_of(path: str) -> Storage:
 def absolute(path: str) -> str:
     """The path that names the same from any directory."""
     return path if "://" in path or path == STDIN else os.path.abspath(path)
+
+
+def canonical(path: str) -> str:
+    """The one spelling of all that name the same place: links followed, HDFS by its name node."""
+    scheme, colon, rest = path.partition("://")
+    if not colon:
+        return os.path.realpath(path)
+    if scheme == "hdfs":
+        from jobs.storage.hdfs import name_node
+
+        place, _, inside = rest.partition("/")
+        return name_node(f"hdfs://{place}").rstrip("/") + posixpath.normpath(f"/{inside.lstrip('/')}")
+    return path.rstrip("/")  # in a key of S3 every other character counts
 
 
 @functools.cache

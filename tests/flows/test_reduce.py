@@ -1,6 +1,7 @@
 """Reduces that do not wait: their trees of folds, and what comes out."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -142,22 +143,25 @@ def test_folds_begin_before_the_last_shard_ends(here: Here, count: int, last: st
     assert here.run() == []
 
 
-def test_a_step_that_is_given_twice_counts_twice(here: Here) -> None:
-    """As in a merge, whether it is done before or in the same run."""
+@pytest.mark.parametrize("kind", ["reduce", "merge"])
+@pytest.mark.parametrize("inputs", ['{step = "words"}, {step = "words"}', '"raw/a", "raw/*"', '"raw/a", "./raw/a/"'])
+def test_an_output_that_is_given_twice_is_refused_before_anything_runs(here: Here, kind: str, inputs: str) -> None:
+    """Even where folds would have had them apart."""
     here.write("in.txt", "a\n")
-    here.flow("""\
+    here.write("raw/a/part-00000", "a\n")
+    here.flow(f"""\
 [steps.words]
 run = "word_count"
 inputs = ["in.txt"]
 output = "out/words"
-options = {keep-partials = true, threads = 1}
 [steps.total]
-reduce = [{step = "words"}, {step = "words"}]
+{kind} = [{inputs}]
 output = "out/total"
 """)
-    for again in ((), ("--force", "total")):
-        here.run(*again)
-        assert total(here) == b"a\t2\n"
+    refused = here.fanin("run", "flow.toml")
+    assert re.search(r"flow.toml:6: step total: \S+: is given twice.* and would count twice", refused.err)
+    assert refused.code == 2
+    assert not (here.folder / "out").exists()
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from moto.s3.models import s3_backends
 
 from jobs.errors import UsageError
 from jobs.storage.inputs import resolve
-from jobs.storage.places import storage_of
+from jobs.storage.places import canonical, storage_of
 from jobs.storage.s3 import S3
 from tests.storage.places import Place, S3Place
 
@@ -82,6 +82,21 @@ def test_standard_input_can_be_read_once() -> None:
     assert names("-") == ["-"]
     with pytest.raises(UsageError, match="only once"):
         names("-", "-")
+
+
+@pytest.mark.parametrize("default", ["hdfs://nn", "hdfs://nn/", "hdfs://nn:8020"])
+def test_hdfs_has_one_spelling_of_the_same_place(default: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = f"<property><name>fs.defaultFS</name><value>{default}</value></property>"
+    (folder / "core-site.xml").write_text(f"<configuration>{named}</configuration>")
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(folder))
+    spellings = ["hdfs:///out", "hdfs:///out/", "hdfs://nn//out", "hdfs://nn:8020/in/../out"]
+    assert {canonical(path) for path in spellings} == {"hdfs://nn:8020/out"}
+    assert canonical("hdfs://nn:9000/out") == "hdfs://nn:9000/out"
+
+
+def test_every_slash_within_a_key_of_s3_counts() -> None:
+    assert canonical("s3://b/in/") == "s3://b/in"
+    assert canonical("s3://b/in//x") != canonical("s3://b/in/x")
 
 
 @pytest.mark.slow
