@@ -1,6 +1,6 @@
 """Rows, sum, mean, least, greatest and standard deviation of columns, for each key.
 
-    fanin run group_stats INPUT... -o OUT --key city --value population [--scale 2] [--format csv]
+    fanin run group_stats INPUT... -o OUT --key city --value population [--scale 2]
 
 Columns are called by name, where there is a header, or by number, from 1. Output is the keys, the number of rows, then for
 each value column its sum, mean, least, greatest and the sample's standard deviation, means and deviations rounded to four

@@ -56,7 +56,7 @@ class Histogram(TabularJob):
     @property
     def _edges(self) -> str | None:
         named = not all(name.isdecimal() for name in (*self.options.key, self.options.value))
-        return self.options.edges or ("edges" if named and self.options.format in ("tsv", "csv") else None)
+        return self.options.edges or ("edges" if named and self.format in ("tsv", "csv") else None)
 
     @property
     def rows(self) -> str:  # type: ignore[override]

@@ -2,7 +2,7 @@
 
     fanin run sessions access.log -o OUT [--format combined] [--key remote_addr] [--page uri] [--gap 30m]
 
-Input is an access log, or any format with a column of users, of times and of pages; lines that do not fit it are left out, and
+Input is an access log in the combined format, or any format with a column of users, of times and of pages; lines that do not fit it are left out, and
 counted. Output is the user, the session's start and its end, `--gap` behind its last click, clicks, seconds from the first
 to the last, and the pages as a JSON array. Held in memory: the clicks' times and pages, then spilled to disk.
 """
@@ -18,10 +18,10 @@ class Sessions(TabularJob):
     """The sessions of each user: when, how many clicks, how long, and the path through the pages."""
 
     on_error = "skip"
+    unnamed = "combined"
 
     def configure_args(self) -> None:
         super().configure_args()
-        self.arg_parser.set_defaults(format="combined")
         add = self.add_passthru_arg
         add("--key", default="remote_addr", metavar="COLUMN", help="who clicks (default remote_addr)")
         add("--time", default="time_local", metavar="COLUMN", help="when (default time_local)")

@@ -1,6 +1,6 @@
 """Exact totals of columns, for each key.
 
-    fanin run sums INPUT... -o OUT --key city --value population [--value area] [--scale 2] [--format csv]
+    fanin run sums INPUT... -o OUT --key city --value population [--value area] [--scale 2]
 
 Columns are called by name, where there is a header, or by number, from 1. Output is the keys, then the totals:
 `Seattle<TAB>4025000`; nulls are left out. Held in memory: the distinct keys, then spilled to disk.

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import duckdb
 
@@ -12,43 +12,25 @@ from jobs.engines.local import heads, parquet_of, refuse_records
 from jobs.errors import UsageError
 from jobs.storage.inputs import Inputs
 from jobs.storage.local import STDIN, Local
-from jobs.text.compression import suffix
+from jobs.suffixes import format_of
 from jobs.text.formats import Head, Parquet
 from jobs.text.formats.parquet import declared, schema_of
 from jobs.text.sources import Reading
 from joins.plan import NAMES, JoinPlan, Name, Side
 from joins.sides import Layout, bound, known_heads, option
 
-BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
-
 
 def side_of(layout: Layout, keys: Sequence[str], inputs: Inputs, reading: Reading, name: Name | None) -> Side:
     """The side `name`, None for the only input, as its options and files tell it; UsageError where they do not fit."""
-    format = layout.format or _format(inputs)
+    format = layout.format or format_of(inputs, reading, layout.delimiter)
     if format == "parquet":
         files: list[Head] = []
         columns = {} if layout.columns else _columns(inputs, name)
     else:
         files, columns = heads(inputs, reading) or known_heads(inputs), {}
-        if format == "csv" and not layout.format and files and _tabbed(files[0], layout.delimiter):
-            raise UsageError(f"{files[0].name}: its name says csv, its first line tsv; give --format")
     found = bound(replace(layout, format=format), keys, files, name, columns)
     refuse_records(found.input, inputs)
     return found
-
-
-def _format(inputs: Inputs) -> str:
-    """What the names of files say, whatever they are compressed by; UsageError if they differ."""
-    names = [file.name.lower().removesuffix(suffix(file.name)) for file in inputs.files]
-    said = {BY_SUFFIX.get(PurePath(name).suffix, "tsv"): name for name in names}
-    if len(said) > 1:
-        told = " and ".join(sorted(said))
-        raise UsageError(f"{inputs.files[0].name}: the names of it and of files beside it say {told}; give --format")
-    return next(iter(said), "tsv")
-
-
-def _tabbed(head: Head, delimiter: str) -> bool:
-    return any("\t" in line and delimiter not in line for line in head.lines[:1])
 
 
 def refuse_parquet(by: str, sides: Iterable[Side]) -> None:

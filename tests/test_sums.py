@@ -1,7 +1,9 @@
-"""sums and group_stats over tab-separated columns."""
+"""sums and group_stats over columns, and which format these are read in."""
 
+import gzip
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests import command
@@ -28,6 +30,50 @@ def test_records_of_fanin_are_read_as_such_or_refused(options: list[str], tmp_pa
     assert (done.code, done.out) == (2, b"")
     assert f"{out}: fanin wrote it, as tab-separated records; read it with --format tsv, not as" in done.err
     assert command.run("run", "sums", out, "--value", "2").ok().out == b"2\n"
+
+
+CSV, JSONL = b"k,n\na,1\nb,2\n", b'{"k": "a", "n": 1}\n{"k": "b", "n": 2}\n'
+FILES = {
+    "in.csv": CSV, "IN.CSV": CSV, "in.csv.gz": gzip.compress(CSV), "in.jsonl": JSONL, "in.tsv": b"k\tn\na\t1\nb\t2\n",
+    "in.txt": b"k\tn\na\t1\nb\t2\n", "tabs.csv": b"k\tn\na\t1\nb\t2\n", "folder/one.csv": CSV, "folder/two.csv": b"", "empty.csv": b"",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same rows in files of several formats."""
+    folder = tmp_path_factory.mktemp("named")
+    (folder / "folder").mkdir()
+    for name, data in FILES.items():
+        (folder / name).write_bytes(data)
+    rows = "SELECT * FROM (VALUES ('a', 1), ('b', 2)) AS t(k, n)"
+    duckdb.execute(f"COPY ({rows}) TO '{folder}/in.parquet'")
+    return folder
+
+
+@pytest.mark.parametrize(("arguments", "times"), [
+    (["in.csv"], 1), (["IN.CSV"], 1), (["in.csv.gz"], 1), (["in.jsonl"], 1), (["in.parquet"], 1), (["in.txt"], 1), (["folder"], 1),
+    (["in.tsv", "in.txt"], 2), (["in.csv", "in.csv.gz", "folder/*"], 3), (["tabs.csv", "--format", "tsv"], 1),
+    (["tabs.csv", "in.txt", "--format", "tsv"], 2), (["empty.csv", "folder"], 1),
+])  # fmt: skip
+def test_files_are_read_as_their_names_say(arguments: list[str], times: int, named: Path) -> None:
+    done = command.run("run", "sums", *arguments, "--key", "k", "--value", "n", cwd=named).ok()
+    assert done.out == f"a\t{times}\nb\t{2 * times}\n".encode()
+
+
+@pytest.mark.parametrize(("arguments", "why"), [
+    (["sums", "in.csv", "in.tsv"], "in.csv: the names of it and of files beside it say csv and tsv; give --format"),
+    (["sums", "in.*"], "say csv and jsonl and parquet and tsv; give --format"),
+    (["sums", "in.csv", "in.jsonl"], "say csv and jsonl; give --format"), (["sums", "-", "in.csv"], "say csv and tsv; give --format"),
+    (["sums", "tabs.csv"], "tabs.csv: its name says csv, its first line tsv; give --format"),
+    (["sums", "in.parquet", "-r", "hadoop"], "-r hadoop: Hadoop Streaming reads lines, not Parquet"),
+    (["sessions", "in.csv", "in.txt"], "say combined and csv; give --format"),
+])  # fmt: skip
+def test_names_that_differ_or_deceive_are_refused(arguments: list[str], why: str, named: Path) -> None:
+    columns = ["--key", "k", *(["--value", "n"] if arguments[0] == "sums" else [])]
+    refused = command.run("run", *arguments, *columns, cwd=named)
+    assert why in refused.err
+    assert (refused.code, refused.out) == (2, b"")
 
 
 def test_several_columns_and_scales() -> None:

@@ -142,7 +142,11 @@ def refuse_records(format: Format, inputs: Inputs) -> None:
 
 def heads(inputs: Inputs, reading: Reading, lines: int = 2) -> list[Head]:
     """What is known of all files that are not empty before they are read.  lines: how many are looked at, at most."""
-    columns = {path: [column["name"] for column in manifest.columns] for path, manifest in inputs.manifests.items()}
+    columns = {
+        path: [column["name"] for column in manifest.columns]
+        for path, manifest in inputs.manifests.items()
+        if manifest.encoding == "copy-text"  # of mere lines, as commands write, nothing is known
+    }
 
     def head(file: InputFile) -> Head:
         known = columns.get(file.name.rpartition("/")[0]) if file.listed else None

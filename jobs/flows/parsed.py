@@ -31,8 +31,11 @@ def _parse(step: Step, words: Sequence[str]) -> dict[str, Any] | None:
     if isinstance(step, Run):
         from jobs.aggregate import AggregateJob
         from jobs.catalog import find
+        from jobs.tabular import TabularJob
 
         job = find(words[0])(words[1:])
+        if isinstance(job, TabularJob):
+            job.options.args = []  # need not be there yet; names of files, which may tell a format, count as such
         return job.plan().to_dict() if isinstance(job, AggregateJob) else None
     if isinstance(step, Join):
         from joins import JoinJob  # joins stand on jobs; only flows and the command line know of them

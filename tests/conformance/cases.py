@@ -133,7 +133,7 @@ def towns() -> dict[str, bytes]:
     return out
 
 
-TOWNS = ["--format", "csv", "--key", "town", "--value", "amount"]
+TOWNS = ["--key", "town", "--value", "amount"]
 
 
 def events() -> dict[str, bytes]:
@@ -151,7 +151,7 @@ def events() -> dict[str, bytes]:
     return {f"{number}.jsonl": "".join(lines[number::3]).encode() for number in range(3)}
 
 
-EVENTS = ["--format", "jsonl", "--key", "user", "--time", "at", "--time-type", "time(s)", "--value", "n"]
+EVENTS = ["--key", "user", "--time", "at", "--time-type", "time(s)", "--value", "n"]
 
 CASES: dict[str, Case] = {
     "words": Case("word_count", oracle.words, zipf_words),

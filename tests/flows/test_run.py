@@ -622,3 +622,20 @@ def test_storages_mixed_in_one_flow(here: Here, make_place: Callable[[str], Plac
     assert here.run(*said) == []
     here.write("in.txt", "b b\n")
     assert len(here.run(*said)) == 6
+
+
+def test_what_a_command_will_write_is_read_as_its_name_says(here: Here) -> None:
+    """Which nobody can look at before it is there; and nothing is stale once it is."""
+    here.flow("""\
+[steps.made]
+command = ["sh", "-c", "printf 'k,n\\\\na,1\\\\na,2\\\\n' > {output}/rows.csv"]
+output = "made"
+[steps.total]
+run = "sums"
+inputs = [{step = "made"}]
+options = {key = "k", value = "n"}
+output = "total"
+""")
+    assert here.run() == ["made", "total"]
+    assert here.read("total/part-00000") == "a\t3\n"
+    assert here.run() == []
