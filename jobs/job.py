@@ -4,8 +4,8 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any, ClassVar
 
 from jobs.counters import tell
 from jobs.declared import quoting
@@ -15,6 +15,8 @@ from jobs.plain_mrjob import RUNNER_OPTS, STEP_OPTS
 from jobs.plain_mrjob import MRJob as PlainMRJob
 
 NODE_OPTIONS = ("node_python", "node_arch", "wheels", "jvm_flags", "bundle")
+CLUSTERS = ("node_python", "node_arch", "wheels", "jvm_flags", "max_instances", "security_configuration")
+"""Our own options for clusters."""
 TOLD = {
     "runner": {"metavar": "ENGINE", "help": "local (default), hadoop or emr"},
     "output_dir": {
@@ -24,6 +26,15 @@ TOLD = {
 """What mrjob's own options mean here."""
 MRJOBS = {*RUNNER_OPTS, *STEP_OPTS, "args", "deprecated", "step_output_dir"}
 """Those that --help does not tell by itself."""
+TASKS = frozenset({
+    "cmdenv", "py_files", "python_bin", "setup", "sh_bin", "task_python_bin", "upload_archives", "upload_dirs", "upload_files",
+})  # fmt: skip
+"""Those of mrjob's that say what processes of mappers and reducers find."""
+ANYWHERE = frozenset({
+    "bootstrap_mrjob", "check_input_paths", "cleanup", "cleanup_on_failure", "hadoop_version", "jobconf", "label", "local_tmp_dir",
+    "owner", "read_logs",
+})  # fmt: skip
+"""Those of mrjob's that no engine need be told of."""
 ENGINES = {"local": "local", "inline": "local", "hadoop": "hadoop", "emr": "emr"}
 """What -r names."""
 
@@ -33,6 +44,9 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
 
     `from jobs import MRJob` in place of `from mrjob.job import MRJob`, or `fanin run their_job.py` as it is.
     """
+
+    heeded: ClassVar[Set[str]] = TASKS | ANYWHERE
+    """mrjob's options for runners that mean something on this machine."""
 
     def configure_args(self) -> None:
         """Declares options, as in mrjob: call super(), then self.add_passthru_arg(...)."""
@@ -80,6 +94,8 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
         if engine != "emr":
             if self.options.dry_run:
                 raise UsageError("--dry-run: prints what EMR would be asked; give -r emr")
+            if engine == "local":
+                self._tell_unheeded()
             return self._runner(engine)
         from jobs.engines.emr.profile import Profile  # no other engine needs what these load
         from jobs.engines.emr.runner import EmrRunner
@@ -108,6 +124,19 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
             job_class=type(self).__name__, steps=self._steps_desc(), mr_job_script=self.mr_job_script(), overwrite=self.options.overwrite,
             quiet=bool(self.options.quiet), arguments=self._arguments(), **self._hadoop_options(),
         )  # fmt: skip
+
+    def _tell_unheeded(self) -> None:
+        """Says which options of the command line are for clusters alone; those of a mrjob.conf are for all engines."""
+        idle = {*RUNNER_OPTS, *CLUSTERS} - self.heeded
+        words = {word.partition("=")[0] for word in self._cl_args}
+        told: dict[str, str] = {}
+        for action in self.arg_parser._actions:
+            if action.dest in idle and getattr(self.options, action.dest) != action.default:
+                for name in action.option_strings:
+                    if action.dest not in told or name in words:
+                        told[action.dest] = name
+        if told and not self.options.quiet:
+            print(f"fanin: not used with -r local: {', '.join(told.values())}", file=sys.stderr)
 
     def _inputs(self) -> list[str]:
         """The inputs that the command line names."""
@@ -154,6 +183,8 @@ class MRJob(PlainMRJob):  # type: ignore[misc]  # mrjob is untyped
     def _mrjobs_options(self) -> dict[str, Any]:
         """What mrjob's runners take of the command line."""
         names = set(RUNNER_OPTS)
+        if self._engine() == "local":
+            names &= self.heeded
         if self._engine() == "emr":  # what is meant for its clusters no other engine knows
             from mrjob.hadoop import HadoopJobRunner
 

@@ -6,12 +6,14 @@ from typing import Any
 from jobs.database import parse_size
 from jobs.engines.local import Settings
 from jobs.errors import UsageError
-from jobs.job import MRJob
+from jobs.job import ANYWHERE, MRJob
 from jobs.plan import MAX_LINE
 
 
 class PlannedJob(MRJob, ABC):
     """A job class that only declares; its plan is run by the engine that `-r` names."""
+
+    heeded = ANYWHERE
 
     def configure_args(self) -> None:
         """Declares options, as in mrjob: call super(), then self.add_passthru_arg(...)."""

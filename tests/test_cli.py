@@ -324,3 +324,48 @@ def test_all_jobs_that_are_said_to_be_ready_are() -> None:
 def test_what_lines_cannot_do_wrong_is_refused() -> None:
     refused = command.run("run", "word_count", "-", "--on-error", "skip")
     assert (refused.code, "this job reads lines" in refused.err) == (2, True)
+
+
+IDLE = [
+    "--cluster",
+    "j-A",
+    "--instance-type=m7g.large",
+    "--no-ssh-tunnel",
+    "--jvm-flags",
+    "",
+    "--label",
+    "x",
+    "-D",
+    "a=b",
+]
+ROWS = """\
+from mrjob.job import MRJob
+
+class Words(MRJob):
+    def mapper(self, _, line):
+        for word in line.split():
+            yield word, 1
+
+    def reducer(self, word, counts):
+        yield word, sum(counts)
+
+if __name__ == "__main__":
+    Words.run()
+"""
+
+
+@pytest.mark.parametrize(("job", "more"), [("word_count", "--cmdenv, --files, "), ("rows.py:Words", "")])
+def test_options_of_clusters_are_told_once_where_there_is_none(job: str, more: str, text: Path) -> None:
+    """Of mappers and reducers --cmdenv and --files are heeded here, too; those of a mrjob.conf are for all engines."""
+    here = text.parent
+    (here / "rows.py").write_text(ROWS)
+    (here / "mrjob.conf").write_text("runners: {emr: {region: x}, hadoop: {hadoop_bin: x}}")
+    words = ["run", job, "text.txt", "--cmdenv", "A=b", "--files", "text.txt"]
+    done = command.run(*words, *IDLE, "-c", "mrjob.conf", cwd=here).ok()
+    told = re.fullmatch("fanin: not used with -r local: (.*)\n", done.err)
+    assert told
+    expected = {"--cluster", "--instance-type", "--no-ssh-tunnel", "--jvm-flags", *filter(None, more.split(", "))}
+    assert sorted(told[1].split(", ")) == sorted(expected)
+    assert not command.run(*words, *IDLE, "-q", cwd=here).ok().err
+    if not more:
+        assert not command.run(*words, cwd=here).ok().err
