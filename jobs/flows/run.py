@@ -34,10 +34,12 @@ class StepFailed(FaninError):
 
 
 def plan(states: Mapping[str, State], runner: str) -> list[State]:
-    """The nodes that a run runs, in order; FaninError for one at whose output something else lies, or that is not where its engine writes."""
+    """The nodes that a run runs, in order; FaninError for a damaged output, and UsageError for one at which something else lies, or
+    that is not where its engine writes.
+    """
     foreign = [state for state in states.values() if state.state == "foreign"]
     if foreign:
-        raise FaninError(f"{foreign[0].node.name}: {foreign[0].why[0]}")
+        raise UsageError(f"{foreign[0].node.name}: {foreign[0].why[0]}")
     damaged = [state for state in states.values() if state.state == "damaged"]
     if damaged:
         state = damaged[0]
@@ -201,7 +203,10 @@ class Run:
     def _state(self, node: Node, forced: bool) -> State:
         """How a node stands; FaninError if it cannot run, as what it needs is not there or damaged."""
         states = self._states.again(node, forced)
-        plan({one.name: states[one.name] for one in (*node.needs, node)}, self.runner)
+        try:
+            plan({one.name: states[one.name] for one in (*node.needs, node)}, self.runner)
+        except UsageError as error:  # of what has come since the run began, which has read something
+            raise FaninError(str(error)) from error
         for one in node.needs:
             if not states[one.name].good:
                 raise FaninError(

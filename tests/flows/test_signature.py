@@ -247,8 +247,8 @@ def test_foreign_and_damaged_outputs(here: Here) -> None:
     here.write("in.txt", "b\na\n")
     here.write("out/first/mine.txt", "x\n")
     assert here.standing()["first"] == "foreign: out/first: exists, and is no output of fanin"
-    assert "out/first: exists, and is no output of fanin" in here.fails(1)
-    assert "exists, and is no output of fanin" in here.fails(1, "--force", "first")
+    assert "out/first: exists, and is no output of fanin" in here.fails(2)
+    assert "exists, and is no output of fanin" in here.fails(2, "--force", "first")
     assert here.names("out/first") == ["mine.txt"]
     (here.folder / "out/first/mine.txt").unlink()
     (here.folder / "out/first").rmdir()
@@ -263,6 +263,7 @@ def test_foreign_and_damaged_outputs(here: Here) -> None:
 
     replace(here, "flow.toml", "steps.third", "steps.last")  # another step, at the same place
     assert here.standing()["last"].startswith("foreign: out/third: was not made by this step")
+    assert "out/third: was not made by this step; remove it, or name another output" in here.fails(2)
 
 
 def test_readers_see_names_of_columns_and_not_those_of_parts() -> None:
