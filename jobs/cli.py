@@ -19,8 +19,12 @@ DOCTORS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The `fanin` command; gives its exit code: 0 done, 1 failed, 2 refused, 130 interrupted."""
-    options = parser().parse_args(arguments)
-    return exit_code(lambda: options.command(options))
+
+    def command() -> None:
+        options = parser().parse_args(arguments)
+        options.command(options)
+
+    return exit_code(command)
 
 
 def parser() -> argparse.ArgumentParser:

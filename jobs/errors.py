@@ -1,5 +1,6 @@
 """What goes wrong, said to a person: one message, one exit code, no traceback."""
 
+import io
 import os
 import re
 import signal
@@ -7,6 +8,8 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TextIO
 
 USAGE = 2
 FAILED = 1
@@ -34,6 +37,24 @@ class DeclarationError(UsageError):
         self.attribute, self.line = attribute, line
 
 
+class _Unwritable(FaninError):
+    """Standard output that takes no more."""
+
+
+class _StandardOutput(io.FileIO):
+    """Standard output, whose failures are told as its own; a reader that has seen enough is none."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _Unwritable(
+                f"standard output: cannot be written: {error.strerror}; what is there is cut off"
+            ) from error
+
+
 def without_class(message: str) -> str:
     """What DuckDB says, without the class of its error.
 
@@ -49,6 +70,7 @@ def exit_code(action: Callable[[], object]) -> int:
     With --verbose or -v on the command line the traceback is told, too. SIGINT and SIGTERM end the action as
     KeyboardInterrupt does, so that it cleans up; what a library makes of that on the way is not told.
     """
+    sys.stdout = _standard_output()
     received: list[int] = []
     since: list[float] = []
 
@@ -63,11 +85,15 @@ def exit_code(action: Callable[[], object]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     try:
-        action()
-        sys.stdout.flush()
+        try:
+            action()
+        except SystemExit:  # of a help that was printed
+            _flush()
+            raise
+        _flush()
         return 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python's last flush of stdout would fail again
+        _drop()
         return SIGNALLED + signal.SIGPIPE
     except (Exception, KeyboardInterrupt) as error:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -77,9 +103,37 @@ def exit_code(action: Callable[[], object]) -> int:
             code = _tell(said or "interrupted; nothing was published", SIGNALLED + received[0])
             sys.stderr.flush()
             os._exit(code)  # an import cut off half way cannot be torn down without complaints of its own
+        with suppress(OSError, _Unwritable):
+            _flush()
         if isinstance(error, FaninError):
             return _tell(str(error), error.exit_code)
         return _tell(f"{type(error).__name__}: {error} (--verbose shows where)", FAILED)
+
+
+def _standard_output() -> TextIO:
+    """Standard output, as it is told when it fails; as it is where it is closed, or a program's own."""
+    out = sys.stdout
+    if not isinstance(out, io.TextIOWrapper) or out is not sys.__stdout__:
+        return out
+    out.flush()
+    raw = _StandardOutput(out.fileno(), "w", closefd=False)
+    at_once = out.line_buffering or out.write_through
+    return io.TextIOWrapper(io.BufferedWriter(raw), out.encoding, out.errors, line_buffering=at_once)
+
+
+def _flush() -> None:
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except (OSError, _Unwritable):
+        _drop()
+        raise
+
+
+def _drop() -> None:
+    """Lets go of what standard output has not taken, or Python's last flush would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _tell(message: str, code: int) -> int:

@@ -271,6 +271,47 @@ def test_disk_full(big: Path, small_disk: Path) -> None:
 
 
 @pytest.mark.slow
+def test_records_that_a_full_disk_cuts_off(big: Path, small_disk: Path) -> None:
+    done = command.call("bash", "-c", f"'{command.FANIN}' run word_count '{big}' > '{small_disk}/words'")
+    assert (done.code, done.err) == (1, f"{CUT}\n")
+    assert (small_disk / "words").stat().st_size > 1_000_000
+
+
+CUT = "fanin: standard output: cannot be written: No space left on device; what is there is cut off"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "arguments", ["cat out", "verify out", "run word_count text.txt", "run sums --help", "--help"]
+)
+def test_a_full_disk_behind_standard_output_is_told_as_that(arguments: str, unbuffered: str, text: Path) -> None:
+    command.run("run", "word_count", "text.txt", "-o", "out", cwd=text.parent).ok()
+    env = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "wb") as full:
+        words = [command.FANIN, *arguments.split()]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, cwd=text.parent, env=env, text=True)
+    assert (done.returncode, done.stderr) == (1, f"{CUT}\n")
+
+
+def test_what_was_refused_is_told_before_a_full_disk() -> None:
+    done = command.call("bash", "-c", f"PYTHONUNBUFFERED= '{command.FANIN}' run > /dev/full")
+    assert (done.code, done.err) == (2, "fanin: run: name a job\n")
+
+
+def test_an_output_directory_needs_no_standard_output(text: Path) -> None:
+    done = command.call("bash", "-c", f"'{command.FANIN}' run word_count text.txt -o out >&-", cwd=text.parent)
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", ["--help", "run", "show word_count", "run sums --help"])
+def test_a_reader_that_has_gone_is_no_error_message(arguments: str) -> None:
+    done = command.call(
+        "bash", "-c", f"(sleep .5; PYTHONUNBUFFERED= '{command.FANIN}' {arguments}; echo $? >&2) | true"
+    )
+    assert done.err in ("141\n", "fanin: run: name a job\n2\n")
+
+
+@pytest.mark.slow
 def test_disk_full_while_spilling(big: Path, small_disk: Path) -> None:
     result = command.run("run", "word_count", str(big), "-o", str(small_disk / "out"), "--memory", "64MB")
     refused(result, 1, "disk full|not enough memory")
