@@ -487,3 +487,39 @@ class Job(MRJob):
     expected = {f"file:{here}/in/{n}.txt": [f"line of {n}"] * (n % 3) for n in range(count) if n % 3}
     ran = run(job(body), "--threads", "2", inputs=["in"])
     assert {json.loads(first(line)): json.loads(line.split(b"\t")[1]) for line in ran.lines} == expected
+
+
+MEASURED = """
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+
+loader = SourceFileLoader("bench", sys.argv[1])
+bench = module_from_spec(spec_from_loader("bench", loader))
+loader.exec_module(bench)
+bench.adopt()
+print(bench.timed(sys.argv[2:]).cpu)
+"""
+BUSY = """\
+import time
+from mrjob.job import MRJob
+
+class Busy(MRJob):
+    def mapper(self, _, line):
+        while time.process_time() < 3:
+            pass
+        yield line, 1
+
+if __name__ == "__main__":
+    Busy.run()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are waited for by init elsewhere")
+def test_the_benchmark_sees_the_cpu_time_of_forked_tasks(tmp_path: Path) -> None:
+    (tmp_path / "busy.py").write_text(BUSY)
+    (tmp_path / "in").write_text("x\n")
+    bench = str(Path(__file__).parents[2] / "scripts" / "bench-rows")
+    words = [command.FANIN, "run", str(tmp_path / "busy.py"), str(tmp_path / "in"), "-o", str(tmp_path / "out"), "-q"]
+    done = command.call(sys.executable, "-B", "-c", MEASURED, bench, *words).ok()
+    assert float(done.out) >= 3

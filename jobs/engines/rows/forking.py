@@ -60,8 +60,8 @@ def main(base: int, script: str, arguments: Sequence[str]) -> None:
 
 
 def _serve_workers(base: socket.socket, job: Any) -> NoReturn:
+    """Their servers, a few, live as long as this process, and are left to whoever waits for orphans, with the CPU time that they used."""
     combiner = type(job)(_as_combiner(job._cl_args)) if os.environ.get(COMBINES) else None
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # servers of workers are not waited for
     gc.collect()
     gc.freeze()  # or each task would copy all pages that hold objects
     while received := receive(base, 1):
@@ -69,7 +69,6 @@ def _serve_workers(base: socket.socket, job: Any) -> NoReturn:
         if os.fork() == 0:
             _die_with_parent()
             base.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _serve_tasks(worker, job, combiner)
         worker.close()
     os._exit(0)
