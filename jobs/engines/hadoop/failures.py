@@ -1,4 +1,4 @@
-"""Why a task failed: what it said itself, and which input split it had, before its application is gone."""
+"""Why a task failed: what Hadoop and it itself said, and which input split it had, before its application is gone."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,8 @@ CHATTER = (
     "log4j:", "SLF4J", "reporter:", "WARNING: ", "Java HotSpot(TM)", "OpenJDK 64-Bit",
     "fanin: interrupted",  # by a node that knows why, such as its container's memory
 )  # fmt: skip
+SYMPTOMS = re.compile(r"subprocess failed with code|Broken pipe|Stream closed")
+"""Of Hadoop's words those that say no more than that a task has ended."""
 CODES = {
     "126": "the node cannot run the command",
     "127": "the node has no such command; --node-python or --python-bin names the Python that it has",
@@ -41,7 +43,8 @@ class Failure:
     def __str__(self) -> str:
         where = f" over {self.split}" if self.split else ""
         hint = f"\n({self.hint})" if self.hint else ""
-        return f"{self.task}{where} failed:\n{self.said or self.reason}{hint}"
+        reason = "" if self.said and SYMPTOMS.search(self.reason) else self.reason
+        return "\n".join(filter(None, [f"{self.task}{where} failed:", reason, self.said])) + hint
 
 
 def of_attempt(cluster: Cluster, application: str, attempt: str, message: str) -> Failure:

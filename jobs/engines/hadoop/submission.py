@@ -169,7 +169,7 @@ class Submission:
             print(f"fanin: {text}", file=sys.stderr, flush=True)
 
     def _why(self) -> str:
-        """The reason of a failed job, the failed task's own words first."""
+        """The reason of a failed job, that of the first task which said something of it."""
         told = [failure for failure in self.failures if failure.said] or self.failures
         if not told and (failure := self._local.failure()):
             told = [failure]

@@ -30,7 +30,7 @@ def test_a_reason_is_told_without_javas_stack() -> None:
 
 def test_a_failure_names_the_task_and_its_split() -> None:
     whole = Failure("task_1_2_m_000012", "its words", "hdfs:///a:0+5", "Hadoop's", "a hint")
-    assert str(whole) == "map task 12 over hdfs:///a:0+5 failed:\nits words\n(a hint)"
+    assert str(whole) == "map task 12 over hdfs:///a:0+5 failed:\nHadoop's\nits words\n(a hint)"
     assert str(Failure("task_1_2_r_000000", "", "", "Hadoop's", "")) == "reduce task 0 failed:\nHadoop's"
 
 
