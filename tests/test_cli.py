@@ -71,7 +71,7 @@ def test_every_command_is_a_process_that_imports_what_it_needs(text: Path, tmp_p
     assert b"good" in command.start("verify", out).ok().out
     assert b"word_count" in command.start("history", out).ok().out
     assert b"word VARCHAR" in command.start("show", "word_count").ok().out
-    command.start("merge", out, out, "-o", again).ok()
+    command.start("merge", out, "-o", again).ok()
     command.start("join", given, given, "--on", "1", "-o", joined).ok()
     assert command.start("hot-keys", given, "--on", "1").ok().out
     command.start("bucket", given, "--on", "1", "--buckets", "2", "-o", buckets).ok()

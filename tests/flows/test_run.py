@@ -18,6 +18,7 @@ from jobs.flows.graph import Node
 from jobs.flows.journal import place
 from jobs.flows.state import States
 from jobs.storage.inputs import resolve
+from tests import command
 from tests.flows.running import Here, until
 from tests.storage.places import Place
 
@@ -551,8 +552,6 @@ output = "out/all"
 
 @pytest.mark.slow
 def test_globs_of_earlier_outputs_are_merged(here: Here) -> None:
-    from tests import command
-
     here.write("in.txt", "a b a\n")
     for number in range(3):
         command.run("run", "word_count", "in.txt", "-o", f"old/{number}/count", "--keep-partials").ok()
@@ -582,7 +581,7 @@ inputs = ["in.txt"]
 output = "{there}/words"
 options = {keep-partials = true}
 [steps.again]
-merge = [{step = "words"}, {step = "words"}]
+merge = [{step = "words"}, "before"]
 output = "out/again"
 [steps.sorted]
 bucket = [{step = "words"}]
@@ -607,6 +606,7 @@ def test_storages_mixed_in_one_flow(here: Here, make_place: Callable[[str], Plac
     storage = make_place("s3")
     here.flow(MIXED)
     here.write("in.txt", "b a b\n")
+    command.run("run", "word_count", "in.txt", "-o", "before", "--keep-partials", cwd=here.folder).ok()
     said = ("--set", f"there={storage.root}")
     assert sorted(here.run(*said)) == ["again", "joined", "sorted", "streamed", "total", "words"]
     assert here.read("out/again/part-00000") == "a\t2\nb\t4\n"
