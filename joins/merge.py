@@ -6,7 +6,7 @@ spills to disk; those of the other side are joined with it as they come, and are
 Where all columns are wanted as they are, they stay the texts that they are in lines.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 import duckdb
@@ -29,7 +29,7 @@ class Merge:
 
     first: the side whose lines come first in a key.  write: takes SQL of `part` and `record`.
     ordered: whether the sides' lines are in order together, and are seen to be, or each side's by itself.
-    flags: if any, only these take part in the plan's condition, all else is wanted as it is, and records are in no order.
+    as_is: whether all columns are wanted as they are though the plan has a condition: a salted one's own. Records are in no order.
     """
 
     def __init__(
@@ -39,13 +39,12 @@ class Merge:
         first: Name,
         write: Callable[[str], None],
         ordered: bool = True,
-        flags: Collection[str] = (),
+        as_is: bool = False,
     ) -> None:
         self._connection, self._plan, self._first, self._write = connection, plan, first, write
         self._other = other(first)
         self._tags = {name: tag.encode() for name, tag in shuffle.tags(first).items()}
-        self._plain = bool(flags) or not (plan.select or plan.where or plan.aggregate)
-        self._flags = flags
+        self._as_is, self._plain = as_is, as_is or not (plan.select or plan.where or plan.aggregate)
         self._ordered, self._data = ordered, b""
         self._last = b""  # the key and tag of the last line of all so far
         self._holds = self._met = False  # rows of the piecewise key: of the first side, of the other
@@ -134,8 +133,7 @@ class Merge:
         return f"held_{stages.ALIAS[name]}"
 
     def _side(self, name: Name, table: str) -> str:
-        decode = self._flags if self._plain else self._plan.sides[name].columns
-        return shuffle.rows(self._plan, name, self._tags[name].decode(), table, decode)
+        return shuffle.rows(self._plan, name, self._tags[name].decode(), table, decode=not self._plain)
 
     def _emit(self, source: str, piece: bool = False) -> None:
         """Writes, or keeps, the records of what follows FROM; of the lines at hand, if it is ''."""
@@ -146,7 +144,7 @@ class Merge:
                 f"INSERT INTO {ORDERED} {self._taken} SELECT record FROM ({self._records(source)})"
             )
         elif piece or self._plain:
-            order = "" if piece or self._flags else f"\nORDER BY {shuffle.order(self._plan)}"
+            order = "" if piece or self._as_is else f"\nORDER BY {shuffle.order(self._plan)}"
             self._write(f"{self._taken} {self._records(source)}{order}")
         else:
             self._write(f"{self._taken} {stages.records(self._plan, list(self._types), 1, source)}")

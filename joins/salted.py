@@ -27,7 +27,7 @@ class SaltedRunner(SortMergeRunner):
 
     def __init__(self, plan: JoinPlan, *args: Any, **kwargs: Any) -> None:
         super().__init__(plan, *args, **kwargs)
-        salted(self._plan)  # refuses columns of the salt's own names
+        salted(self._plan, self._hot)  # refuses columns of the salt's own names
         if self._plan.select:
             with database(Limits(64_000_000, 1)) as connection:
                 used = names_used(connection, f"SELECT {self._plan.select}")

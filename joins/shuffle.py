@@ -6,8 +6,6 @@
 They are sorted by key and tag (secondary sort), and divided by the key alone.
 """
 
-from collections.abc import Collection
-
 from jobs.sql import identifier, literal
 from jobs.stages import read
 from jobs.text.records import NEWLINE, TAB, encoded, joined
@@ -56,14 +54,14 @@ def fields(plan: JoinPlan, source: str = "lines", ordered: bool = True) -> str:
     return f"SELECT CASE WHEN before > sorted_by THEN {wrong} ELSE f[{keys + 1}] END AS tag, f FROM ({both})"
 
 
-def rows(plan: JoinPlan, name: Name, tag: str, source: str, decode: Collection[str]) -> str:
-    """A side's rows again, with their columns, of `source`, fields.  decode: all but these stay the texts that they are in lines."""
+def rows(plan: JoinPlan, name: Name, tag: str, source: str, decode: bool) -> str:
+    """A side's rows again, with their columns, of `source`, fields.  decode: or all stay the texts that they are in lines."""
     side = plan.sides[name]
     places = {column: number for number, column in enumerate(side.keys, 1)}
     places |= {column: number for number, column in enumerate(payload(plan, name), len(side.keys) + 2)}
 
     def value(column: str, number: int) -> str:
-        if column in decode:
+        if decode:
             return read(f"f[{number}]", side.type(column))
         return f"nullif(f[{number}], '\\N')" if column in side.keys else f"f[{number}]"
 

@@ -31,7 +31,7 @@ from joins.merge import Merge
 from joins.ordered import merged
 from joins.plan import NAMES, JoinPlan, Name, other
 from joins.runs import runs
-from joins.salting import FLAGS, Hot, open_salted, salted
+from joins.salting import Hot, open_salted, salted
 
 BLOCKS, SMALL = identifier("blocks of a file"), identifier("the small side")
 
@@ -68,13 +68,7 @@ class Task:
     @property
     def merged(self) -> JoinPlan:
         """The plan of what reducers join."""
-        return self.plan if self.hot is None else salted(self.plan)
-
-    @property
-    def flags(self) -> Sequence[str]:
-        """The columns of a salted plan's condition, if it takes no others."""
-        plain = not (self.plan.select or self.plan.where or self.plan.aggregate)
-        return FLAGS if self.hot is not None and plain else ()
+        return self.plan if self.hot is None else salted(self.plan, self.hot)
 
     def sides_of(self, file: str) -> list[Name]:
         """The sides of the file that Hadoop says a task reads."""
@@ -150,9 +144,9 @@ def merge(task: Task, streams: Streams, memory: int) -> None:
     plan = task.merged
     reading = Reading(plan.max_line, strict=True)
     with run.task(reading, memory) as (connection, _):
-        merging = Merge(
-            connection, plan, task.first, lambda sql: run.write(connection, sql, streams), flags=task.flags
-        )
+        asked = task.plan.select or task.plan.where or task.plan.aggregate
+        as_is = task.hot is not None and not asked
+        merging = Merge(connection, plan, task.first, lambda sql: run.write(connection, sql, streams), as_is=as_is)
         for some in runs(streams.source.read, len(plan.left.keys)):
             merging.take(some)
         merging.end()

@@ -8,7 +8,7 @@ import pytest
 
 from joins import JoinJob
 from joins.plan import HOWS, NAMES, Name
-from joins.salting import Hot
+from joins.salting import Hot, silent
 from joins.tasks import Task
 from tests import command
 
@@ -61,7 +61,6 @@ def test_tasks_write_what_the_local_engine_does(how: str, first: Name, tmp_path:
 def test_salted_tasks_write_what_the_local_engine_does(
     how: str, options: list[str], seen: list[Name], tmp_path: Path
 ) -> None:
-    hot = [Hot("u9", 2, 2, list("abcd"), seen), Hot("u4", 1, 3, list("xyz")), Hot("none", 3, 1, list("ijk"))]
     arguments = [
         *files(tmp_path, events=EVENTS, users=USERS + b"u9\t1\nu9\t2\n"),
         "--on",
@@ -70,7 +69,15 @@ def test_salted_tasks_write_what_the_local_engine_does(
         how,
         *options,
     ]
-    merged, _ = joined(tmp_path, JoinJob(arguments), "right", hot)
+    job = JoinJob(arguments)
+    plan = job.plan(job.sources())
+
+    def grid(key: str, rows: int, columns: int, seen: Sequence[Name] = ()) -> Hot:
+        labels = [f"{cell}{end}" for cell, end in enumerate(silent(plan, rows, columns, seen))]
+        return Hot(key, rows, columns, labels, seen)
+
+    hot = [grid("u9", 2, 2, seen), grid("u4", 1, 3), grid("none", 3, 1)]
+    merged, _ = joined(tmp_path, job, "right", hot)
     assert sorted(merged.ok().out.splitlines()) == sorted(command.run("join", *arguments).ok().out.splitlines())
 
 
