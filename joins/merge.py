@@ -49,6 +49,12 @@ class Merge:
         self._last = b""  # the key and tag of the last line of all so far
         self._holds = self._met = False  # rows of the piecewise key: of the first side, of the other
         connection.execute("SET preserve_insertion_order = true")
+        self._named_last: Name = "right"
+        if (
+            self._plain
+        ):  # DuckDB, which cannot know that the first side is small, is to hold the side that is named last
+            connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
+            self._named_last = first
         connection.register("run", BlockStream(lambda: [self._data.decode()]))
         connection.execute(f"CREATE VIEW lines AS {lines('run')}")
         fields = shuffle.fields(plan, ordered=ordered)
@@ -127,7 +133,7 @@ class Merge:
     def _sources(self, plan: JoinPlan) -> str:
         """What follows FROM: the held rows of the first side, and those of the other that are at hand."""
         views = {name: self._held(name) if name == self._first else stages.ALIAS[name] for name in NAMES}
-        return stages.matched(plan, views["left"], views["right"])
+        return stages.matched(plan, views["left"], views["right"], last=self._named_last)
 
     def _held(self, name: Name) -> str:
         return f"held_{stages.ALIAS[name]}"
@@ -151,7 +157,7 @@ class Merge:
 
     def _records(self, source: str) -> str:
         """The records in no order."""
-        source = source or stages.matched(self._plan)
+        source = source or stages.matched(self._plan, last=self._named_last)
         return shuffle.records(self._plan, list(self._types), source, decode=not self._plain)
 
     def _rows(self, source: str) -> str:

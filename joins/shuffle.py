@@ -8,9 +8,9 @@ They are sorted by key and tag (secondary sort), and divided by the key alone.
 
 from jobs.sql import identifier, literal
 from jobs.stages import read
-from jobs.text.records import NEWLINE, TAB, encoded, joined
+from jobs.text.records import TAB, encoded, joined
 from joins.plan import NAMES, JoinPlan, Name
-from joins.stages import ALIAS, joined_rows, key_text, known
+from joins.stages import ALIAS, joined_rows, key_text, known, record
 
 OUT_OF_ORDER = "the input is not sorted: '{}' comes behind '{}'; LC_ALL=C sort it"
 
@@ -29,7 +29,7 @@ def payload(plan: JoinPlan, name: Name) -> list[str]:
 def line(plan: JoinPlan, name: Name, tag: str) -> str:
     """SQL of the line of a side's row."""
     columns = [encoded(f"{ALIAS[name]}.{identifier(column)}") for column in payload(plan, name)]
-    return f"{joined([key_text(plan, name), literal(tag), *columns])} || {NEWLINE}"
+    return record([key_text(plan, name), literal(tag), *columns])
 
 
 def kept(plan: JoinPlan, name: Name) -> str:
@@ -72,7 +72,7 @@ def rows(plan: JoinPlan, name: Name, tag: str, source: str, decode: bool) -> str
 def records(plan: JoinPlan, names: list[str], source: str, decode: bool) -> str:
     """`part` and `record`, in no order.  names: of the output's columns.  source: what follows FROM.  decode: or texts as they are in lines."""
     values = [encoded(identifier(name)) if decode else text(name) for name in names]
-    return f"SELECT 0 AS part, {joined(values)} || {NEWLINE} AS record\nFROM ({joined_rows(plan, source)})"
+    return f"SELECT 0 AS part, {record(values)} AS record\nFROM ({joined_rows(plan, source)})"
 
 
 def text(column: str) -> str:

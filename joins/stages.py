@@ -20,6 +20,7 @@ from joins.plan import JoinPlan, Name, Side
 
 KEY = identifier("join key")
 JOIN = {"inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FULL JOIN", "semi": "SEMI JOIN", "anti": "ANTI JOIN"}  # fmt: skip
+MIRRORED = {"inner": "JOIN", "left": "RIGHT JOIN", "right": "LEFT JOIN", "full": "FULL JOIN"}
 ALIAS: Mapping[Name, str] = {"left": "l", "right": "r"}
 
 
@@ -45,11 +46,14 @@ def known(plan: JoinPlan, name: Name) -> str:
     return " AND ".join(f"{key(plan, name, number)} IS NOT NULL" for number, _ in enumerate(plan.left.keys))
 
 
-def matched(plan: JoinPlan, left: str = "l", right: str = "r") -> str:
-    """What follows FROM: the rows that are in the output, as `l` and `r`."""
+def matched(plan: JoinPlan, left: str = "l", right: str = "r", last: Name = "right") -> str:
+    """What follows FROM: the rows that are in the output, as `l` and `r`.  last: the side that is named last, if SQL can say so."""
     pairs = range(len(plan.left.keys))
     on = " AND ".join(f"{key(plan, 'left', number)} = {key(plan, 'right', number)}" for number in pairs)
-    return f"{left} AS l {JOIN[plan.how]} {right} AS r ON {on}{_where(plan)}"
+    sides = [f"{left} AS l", f"{right} AS r"]
+    if last == "left" and plan.how in MIRRORED:
+        return f"{sides[1]} {MIRRORED[plan.how]} {sides[0]} ON {on}{_where(plan)}"
+    return f"{sides[0]} {JOIN[plan.how]} {sides[1]} ON {on}{_where(plan)}"
 
 
 def left_rows(plan: JoinPlan, left: str) -> str:
@@ -95,6 +99,11 @@ def select_list(plan: JoinPlan) -> str:
     return ", ".join([*keys, *columns])
 
 
+def record(columns: list[str]) -> str:
+    """SQL of the line of a record, with its newline, of encoded columns: concat_ws and || take half as much time again."""
+    return f"concat({f', {TAB}, '.join(columns)}, {NEWLINE})"
+
+
 def unordered(plan: JoinPlan, names: list[str]) -> str:
     """`part`, always 0, and `record`, in no order."""
     return f"SELECT 0 AS part, record FROM ({_keyed_records(plan, names, matched(plan))})"
@@ -105,9 +114,9 @@ def _keyed_records(plan: JoinPlan, names: list[str], source: str) -> str:
     told = plan.select or ", ".join(items(plan).values())
     # Called by their places, as one may be called what we call the key.
     columns = [identifier(f"column {number}") for number, _ in enumerate(names if plan.select else items(plan))]
-    values = joined([*[KEY] * (not plan.select), *map(encoded, columns)])
+    values = record([*[KEY] * (not plan.select), *map(encoded, columns)])
     rows = f"SELECT {', '.join(filter(None, (key_text(plan), told)))}\nFROM {source}"
-    return f"SELECT {KEY}, {values} || {NEWLINE} AS record\nFROM ({rows}) AS told({', '.join([KEY, *columns])})"
+    return f"SELECT {KEY}, {values} AS record\nFROM ({rows}) AS told({', '.join([KEY, *columns])})"
 
 
 def records(plan: JoinPlan, names: list[str], parts: int, source: str = "") -> str:
