@@ -304,6 +304,27 @@ def test_an_output_given_twice_is_refused_however_it_is_spelt(again: str, told: 
     command.run("merge", "sums", "copy", "-o", "doubled", "--overwrite", cwd=made).ok()
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "by"), [("a", "ab", "a and by ab"), ("ab", "a", "a and by ab"), ("ab", "ac", "ab and by ac")]
+)
+def test_what_is_in_a_merged_output_is_not_merged_with_it_again(
+    one: str, other: str, by: str, tmp_path: Path
+) -> None:
+    """As a glob over days and their totals would."""
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text(f"{name} all\n")
+        run("word_count", [tmp_path / f"{name}.txt"], tmp_path / name)
+    for names in ("ab", "ac"):
+        merge([tmp_path / name for name in names], tmp_path / names)
+    counted, again = by.split(" and by ")
+    told = f"{tmp_path / 'a'}: would count twice, by {tmp_path / counted} and by {tmp_path / again}, which was merged from it"
+    with pytest.raises(UsageError, match=f"^{told}$"):
+        merge([tmp_path / one, tmp_path / other], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    merge([tmp_path / "ab", tmp_path / "c"], tmp_path / "out")
+    assert (tmp_path / "out" / "part-00000").read_text() == "a\t1\nall\t3\nb\t1\nc\t1\n"
+
+
 def flipped(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-2] ^= 1

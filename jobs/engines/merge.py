@@ -4,7 +4,7 @@ partial parts ── lines ──> DuckDB: unshuffled, merged, final, records �
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,9 +18,9 @@ from jobs.engines.local import Settings, attempt, limits_of, write
 from jobs.errors import UsageError
 from jobs.plan import Plan
 from jobs.spill import Spill
-from jobs.storage.base import MANIFEST, join
+from jobs.storage.base import MANIFEST, base_name, join
 from jobs.storage.inputs import InputFile, Inputs, refuse_repeated
-from jobs.storage.manifest import Manifest, Partials, digest
+from jobs.storage.manifest import PARTIAL, Manifest, Partials, digest
 from jobs.storage.places import storage_of
 from jobs.storage.verified import published
 from jobs.text.sources import Reading
@@ -38,10 +38,11 @@ def run(directories: Sequence[str], path: str, settings: Settings) -> Counter[st
     """Merges the outputs `directories` of one job into the output directory `path`; gives the counters.
 
     Their counters are added up. Raises FaninError, and leaves nothing, when they are not of the same job, one is given twice,
-    or anything fails.
+    or is in another already, or anything fails.
     """
     refuse_repeated(directories)
     inputs, manifests = _kept(directories)
+    _refuse_merged(inputs.manifests)
     plan = Plan.from_dict(manifests[0].plan)
     partials = manifests[0].partials
     reading = Reading(MAX_LINE, strict=True)
@@ -94,6 +95,19 @@ def _kept(directories: Sequence[str]) -> tuple[Inputs, list[Manifest]]:
                 f"{directory}: is of another job than {directories[0]}: its {name} is {theirs}, not {ours}"
             )
     return inputs, manifests
+
+
+def _refuse_merged(manifests: Mapping[str, Manifest]) -> None:
+    """UsageError for what one of the outputs was merged from, if it is given, too, or another was merged from it."""
+    counted = {manifest.digest: path for path, manifest in manifests.items()}
+    for path, manifest in manifests.items():
+        merged = any(base_name(file.path).startswith(PARTIAL) for file in manifest.inputs)
+        for origin in manifest.origins if merged else ():
+            other = counted.setdefault(origin.digest, path)
+            if other != path:
+                raise UsageError(
+                    f"{origin.path}: would count twice, by {other} and by {path}, which was merged from it"
+                )
 
 
 def _differences(first: Manifest, other: Manifest) -> list[tuple[str, Any, Any]]:
