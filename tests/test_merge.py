@@ -220,7 +220,8 @@ def test_a_merge_is_told_by_history_verified_and_read(tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path) -> None:
     (tmp_path / "in0").write_text("the cat\n")
     (tmp_path / "in1").write_text("the dog\n" * 3)
-    for number in (0, 1):
+    (tmp_path / "in2").write_text("the cat\n")
+    for number in (0, 1, 2):
         out = ["-o", f"out{number}", "--keep-partials"]
         command.run("run", "word_count", f"in{number}", *out, cwd=tmp_path).ok()
     done = command.run("merge", "out0/", "out1", "-o", "out", "--parts", "2", "--memory", "64MB", cwd=tmp_path).ok()
@@ -231,9 +232,9 @@ def test_the_command(tmp_path: Path) -> None:
     assert manifest_of(tmp_path / "out")["arguments"] == ["merge", "out0/", "out1"]
     again = command.run("merge", "out0", "out1", "-o", "out", cwd=tmp_path)
     assert (again.code, "out: already exists" in again.err) == (2, True)
-    command.run("merge", "out", "out0", "-o", "out", "--overwrite", cwd=tmp_path).ok()
+    command.run("merge", "out", "out2", "-o", "out", "--overwrite", cwd=tmp_path).ok()
     assert (tmp_path / "out" / "part-00000").read_bytes() == b"cat\t2\ndog\t3\nthe\t5\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in0", "in1", "out", "out0", "out1"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in0", "in1", "in2", "out", "out0", "out1", "out2"]
 
 
 # What is refused
