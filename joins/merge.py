@@ -49,12 +49,10 @@ class Merge:
         self._last = b""  # the key and tag of the last line of all so far
         self._holds = self._met = False  # rows of the piecewise key: of the first side, of the other
         connection.execute("SET preserve_insertion_order = true")
-        self._named_last: Name = "right"
-        if (
-            self._plain
-        ):  # DuckDB, which cannot know that the first side is small, is to hold the side that is named last
+        # DuckDB, which cannot know that the first side is small, is to hold the one that is named last.
+        self._named_last: Name = first if self._plain else "right"
+        if self._plain:
             connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
-            self._named_last = first
         connection.register("run", BlockStream(lambda: [self._data.decode()]))
         connection.execute(f"CREATE VIEW lines AS {lines('run')}")
         fields = shuffle.fields(plan, ordered=ordered)
